@@ -1,0 +1,53 @@
+"""`plumbline calls`: what was asked of a model and may have been billed without an answer."""
+
+from __future__ import annotations
+
+import getpass
+import uuid
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from plumbline.cli.app import Json, Tenant, app, console, print_json, working
+
+calls = typer.Typer(no_args_is_help=True, help="Calls to a model that need a person's decision.")
+app.add_typer(calls, name="calls")
+
+
+@calls.command()
+def unknown(*, tenant: Tenant = None, as_json: Json = False) -> None:
+    """List calls that were sent and never answered: they may have been billed, so nothing repeats them by itself."""
+    from plumbline.models import list_unknown
+
+    with working("calls", tenant) as (tools, run):
+        found = list_unknown(tools, run.tenant)
+    if as_json:
+        print_json({"unknown": found})
+        return
+    if not found:
+        console.print("No call is in doubt.")
+        return
+    table = Table("call", "since", "use", "model", "inputs", "tokens", "at most", box=None, header_style="bold")
+    for call in found:
+        table.add_row(
+            str(call["call_id"]), call["at"].strftime("%Y-%m-%d %H:%M UTC"), call["use"], call["model"],
+            f"{call['inputs']:,}", f"{call['tokens_planned']:,}", f"${call['cost_planned_usd']:.6f}",
+        )  # fmt: skip
+    console.print(table)
+    console.print("Look them up at the provider, then: plumbline calls release CALL --billed (or --not-billed)")
+
+
+@calls.command()
+def release(
+    call: Annotated[uuid.UUID, typer.Argument(help="Id of the call, from `plumbline calls unknown`.")],
+    *,
+    billed: Annotated[bool, typer.Option("--billed/--not-billed", help="What the provider's records say.")],
+    tenant: Tenant = None,
+) -> None:
+    """Decide a call in doubt by the provider's records; its inputs may then be bought anew."""
+    from plumbline.models import release_call
+
+    with working("calls", tenant) as (tools, run):
+        release_call(tools, run.tenant, call, billed=billed, by=getpass.getuser())
+    console.print(f"Released: booked as {'billed' if billed else 'not billed'}; its inputs may be bought anew.")

@@ -1,0 +1,75 @@
+"""`plumbline migrate` and `plumbline doctor`: the installation itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.prompt import Confirm
+from rich.table import Table
+from rich.text import Text
+
+from plumbline.cli.app import Json, Tenant, app, console, print_json, working
+from plumbline.core.settings import Settings
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database up to date: roles (with PLUMBLINE_ADMIN_URL), migrations, views and prices."""
+    from plumbline.core.migrations import migrate as bring_up_to_date
+
+    settings = Settings.load()
+    passwords = {
+        role: settings.values[name]
+        for role in ("owner", "app", "keeper", "reporter", "auditor", "restorer")
+        if (name := f"PLUMBLINE_PASSWORD_{role.upper()}") in settings.values
+    }
+    applied = bring_up_to_date(
+        settings.text("PLUMBLINE_OWNER_URL"), settings.values.get("PLUMBLINE_ADMIN_URL"), passwords
+    )
+    console.print(f"Applied {', '.join(applied)}." if applied else "The schema was up to date.")
+
+
+@app.command()
+def doctor(
+    *,
+    live: Annotated[bool, typer.Option("--live", help="Also make one small paid call to the model, after asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the paid call.")] = False,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Check every part of the installation and say what to do about what is wrong."""
+    from plumbline.embedded.doctor import examine
+
+    findings = examine(Settings.load())
+    if as_json:
+        print_json({"ok": all(finding.ok for finding in findings), "findings": [finding.as_json() for finding in findings]})
+    else:
+        table = Table.grid(padding=(0, 2))
+        for finding in findings:
+            mark = Text("ok", style="green") if finding.ok else Text("FAULT", style="bold red")
+            table.add_row(mark, Text(finding.part, style="bold"), Text(finding.message))
+            if finding.remedy:
+                table.add_row("", "", Text(f"→ {finding.remedy}", style="yellow"))
+        console.print(table)
+    healthy = all(finding.ok for finding in findings)
+    if live and healthy:
+        _prove_live(tenant, ask=not yes)
+    if not healthy:
+        raise typer.Exit(1)
+
+
+def _prove_live(tenant: str | None, *, ask: bool) -> None:
+    from plumbline.models import endpoint_of, verify
+
+    with working("doctor", tenant) as (tools, run):
+        endpoint = endpoint_of(tools)
+        console.print(f"The connection plumbline_openai points at {endpoint.base_url}, model {endpoint.model}.")
+        if ask and not Confirm.ask("Make one paid call of about 10 tokens?", console=console, default=False):
+            console.print("No call was made.")
+            return
+        proof = verify(tools, run)
+    console.print(
+        f"[green]ok[/green]  {proof['answered_by']} answered with {proof['dimensions']} dimensions: "
+        f"{proof['tokens']} tokens, ${proof['cost_usd']:.9f}, {proof['latency_ms']} ms."
+    )

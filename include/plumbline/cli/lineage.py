@@ -1,0 +1,42 @@
+"""`plumbline lineage`: where something comes from, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+from rich.tree import Tree
+
+from plumbline.cli.app import Json, Tenant, app, console, print_json, working
+
+
+@app.command()
+def lineage(
+    thing: Annotated[str, typer.Argument(metavar="ID", help="Id of a chunk, document, version, call or run.")],
+    *,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Show the history of one thing: back to its source, and on to what was made of it."""
+    from plumbline.provenance.history import Node, history
+
+    with working("lineage", tenant) as (tools, run):
+        found = history(tools, run, thing)
+    if as_json:
+        print_json(found.as_json())
+        return
+
+    def grow(tree: Tree, nodes: list[Node]) -> None:
+        for node in nodes:
+            grow(tree.add(_label(node)), node.related)
+
+    def _label(node: Node) -> Text:
+        return Text.assemble((node.kind.replace("_", " "), "bold"), f" {node.name}  ", (node.detail, "dim"))
+
+    tree = Tree(_label(found.subject))
+    if found.origins:
+        grow(tree.add("comes from"), found.origins)
+    if found.effects:
+        grow(tree.add("became"), found.effects)
+    console.print(tree)

@@ -1,0 +1,1 @@
+"""The ground floor: settings, errors, database access, SQL files and migrations."""

@@ -1,0 +1,53 @@
+"""
+What a step works with: settings and the two databases it may reach.
+
+`app` reads and writes rows; `keeper` makes partitions and index versions, through the owner's functions only.
+The model is not among the tools here, because the door to it lies a floor above: `plumbline.models.Door(tools)`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from plumbline.core.connections import Connection
+from plumbline.core.db import Database, required
+from plumbline.core.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Settings, the databases, and the connection that says which model answers."""
+
+    settings: Settings
+    db: Database
+    keeper: Database
+    provider: Connection | None = field(default=None, repr=False)
+
+
+@contextlib.contextmanager
+def open_tools(settings: Settings | None = None, connections: Mapping[str, Connection] | None = None) -> Iterator[Tools]:
+    """
+    Open the tools, and close them afterwards.
+
+    `connections` (by Airflow connection id) come before those of the environment: inside Airflow, a connection may live in a
+    secrets backend or in Airflow's own database.
+    """
+    settings = settings or Settings.load()
+    given = connections or {}
+
+    def look_up(conn_id: str) -> Connection | None:
+        return given.get(conn_id) or settings.connection(conn_id)
+
+    tools = Tools(
+        settings=settings,
+        db=Database.of(required(look_up("plumbline_db"), "plumbline_db")),
+        keeper=Database.of(required(look_up("plumbline_keeper"), "plumbline_keeper")),
+        provider=look_up("plumbline_openai"),
+    )
+    try:
+        yield tools
+    finally:
+        tools.db.close()
+        tools.keeper.close()

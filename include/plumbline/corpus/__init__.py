@@ -1,0 +1,1 @@
+"""Documents become a searchable, checked, traceable knowledge base."""

@@ -1,0 +1,133 @@
+"""
+The pieces of a document that are never cut, and how strongly each cut between them is wanted.
+
+A block is one atom unless it is too long; then lines, sentences, and at last runs of words or characters are.  Where
+a long run is cut depends on the characters at that place, so that cuts fall on the same words again after an edit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from enum import IntEnum
+from typing import NamedTuple
+
+from plumbline.corpus.extraction.model import Block
+
+
+class Cut(IntEnum):
+    """How much a cut at this place would respect the document; the lowest are closed first."""
+
+    GLUE = 0
+    RUN = 1
+    LINE = 2
+    SENTENCE = 3
+    ANNOUNCED = 4
+    INNER_ITEM = 5
+    ITEM = 6
+    PARAGRAPH = 7
+    HEADING_6 = 10
+    HEADING_1 = 15
+
+
+class Atom(NamedTuple):
+    """A piece that stays whole; `cut` is the strength of the cut before it."""
+
+    start: int
+    end: int
+    tokens: int
+    cut: int
+    block: Block
+
+
+_BYTES_PER_TOKEN_AT_LEAST = 1
+_BYTES_PER_CHARACTER_AT_MOST = 4
+
+_SENTENCE = re.compile(
+    r"""[.!?…]+["'”’»)\]*_]*(?=\s+["'“‘«(\[*_]*[^\sa-z])\s+"""  # Latin, Cyrillic, Greek: an end, white space, no lower case
+    r"""|[。！？｡]+["'”’」』）)】]*\s*"""  # Chinese and Japanese need no space
+    r"""|[؟۔।॥።]+\s*""",
+)
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_CHOSEN = "".join(map(chr, (code for code in range(0x30, 0xD7A4) if code % 16 == 7 and chr(code).isalnum())))
+_RUN = re.compile(
+    rf"(?s).{{48,120}}?[dnrsty,;:，、；]\s+"
+    rf"|.{{48,120}}\s"
+    rf"|.{{40,120}}?[，、；{_CHOSEN}]"
+    rf"|.{{1,120}}",
+)
+_ANNOUNCES = (":", "：")
+
+
+def atoms(text: str, blocks: Iterable[Block], count: Callable[[str], int], at_most: int) -> Iterator[Atom]:
+    """Yield the atoms of a document in order, none of more than `at_most` tokens."""
+    previous: Block | None = None
+    for block in blocks:
+        cut = _cut_before(block, previous, text)
+        tokens = count(text[block.start : block.end])
+        if tokens <= at_most:
+            yield Atom(block.start, block.end, tokens, cut, block)
+        else:
+            yield from _pieces(text, block, cut, count, at_most)
+        previous = block
+
+
+def _cut_before(block: Block, previous: Block | None, text: str) -> int:
+    if block.kind == "heading":
+        if previous is not None and previous.kind == "heading" and previous.level < block.level:
+            return Cut.GLUE
+        return Cut.HEADING_1 + 1 - block.level
+    if previous is None:
+        return Cut.PARAGRAPH
+    if previous.kind == "heading":
+        return Cut.GLUE
+    if previous.kind == "paragraph" and text.endswith(_ANNOUNCES, previous.start, previous.end):
+        return Cut.ANNOUNCED
+    if block.kind == "list_item" and previous.kind == "list_item":
+        return Cut.INNER_ITEM if block.level > 1 else Cut.ITEM
+    return Cut.PARAGRAPH
+
+
+def _pieces(text: str, block: Block, cut: int, count: Callable[[str], int], at_most: int) -> Iterator[Atom]:
+    """A block that is too long, by lines or sentences, and these by runs where they are too long in turn."""
+    by_line = block.kind in ("table", "code")
+    spans = _lines(text, block) if by_line else _sentences(text, block)
+    strength = Cut.LINE if by_line else Cut.SENTENCE
+    for start, end in spans:
+        tokens = count(text[start:end])
+        if tokens <= at_most:
+            yield Atom(start, end, tokens, cut, block)
+            cut = strength
+            continue
+        for inner, last in _runs(text, start, end, at_most):
+            yield Atom(inner, last, count(text[inner:last]), cut, block)
+            cut = Cut.RUN
+        cut = strength
+
+
+def _lines(text: str, block: Block) -> Iterator[tuple[int, int]]:
+    for found in _LINE.finditer(text, block.start, block.end):
+        if not found[0].isspace():
+            yield found.start(), found.start() + len(found[0].rstrip())
+
+
+def _sentences(text: str, block: Block) -> Iterator[tuple[int, int]]:
+    start = block.start
+    for found in _SENTENCE.finditer(text, block.start, block.end):
+        yield from _visible(text, start, found.end())
+        start = found.end()
+    yield from _visible(text, start, block.end)
+
+
+def _runs(text: str, start: int, end: int, at_most: int) -> Iterator[tuple[int, int]]:
+    """Runs of at most 120 characters, which are at most 480 tokens; fewer where less is asked for."""
+    longest = max(1, at_most // _BYTES_PER_CHARACTER_AT_MOST)
+    for found in _RUN.finditer(text, start, end):
+        for part in range(found.start(), found.end(), longest):
+            yield from _visible(text, part, min(part + longest, found.end()))
+
+
+def _visible(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    piece = text[start:end]
+    if piece and not piece.isspace():
+        yield start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())

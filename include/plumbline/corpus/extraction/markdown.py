@@ -1,0 +1,169 @@
+"""
+Markdown, as people write it: with front matter, HTML comments and template tags.
+
+The stored text is the source without its front matter, its comments and its template tags.  What looks like a comment
+or a tag inside a fenced code block is what the author wants to show, and stays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from plumbline.corpus.extraction.frontmatter import split_front_matter
+from plumbline.corpus.extraction.model import BlockKind, Metadata, Part
+from plumbline.corpus.extraction.text import plain_parts, shorten
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+_TOO_LONG = 5_000_000
+_TOO_LONG_LINE = 200_000
+
+_OPENERS = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,})|`[^`\n]{1,300}`|<!--|\{%-?", re.MULTILINE)
+_COMMENT_END = re.compile(r"\{%-?\s*endcomment\s*-?%\}")
+_QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'|“([^”]*)”")
+_SILENT_TAGS = frozenset({"include", "include_relative", "if", "for", "assign", "set", "import", "extends", "block"})
+_TAG_AT_MOST = 2_000
+
+_LINK = re.compile(r"!?\[([^\]\[]*)\](?:\([^()\s]*(?:\s[^()]*)?\)|\[[^\]]*\])")
+_MARKS = re.compile(r"(\*\*|__|\*|`+|~~)(?=\S)(.+?)(?<=\S)\1")
+_ATTRIBUTES = re.compile(r"\s*\{[:#.][^{}]*\}\s*$")
+_TAGS = re.compile(r"</?[a-zA-Z][^<>]{0,500}>")
+
+
+def read_markdown(source: str) -> tuple[str, str | None, list[Part], Metadata]:
+    """Markdown source (already tidy) as its text, its title if it declares one, its parts and its metadata."""
+    metadata, body = split_front_matter(source)
+    text = without_comments_and_tags(body).strip("\n")
+    title = metadata.get("title")
+    declared = shorten(str(title)) if title else None
+    parts = list(_parts(text))
+    headings = [part.title for part in parts if part.kind == "heading" and part.title]
+    if declared and declared not in headings[:2]:
+        # The page shows its title above the text; a reader, and a search, must find it there too.
+        lead = f"# {declared}\n\n"
+        text = lead + text
+        moved = [part._replace(start=part.start + len(lead), end=part.end + len(lead)) for part in parts]
+        parts = [Part(0, len(lead), "heading", 1, None, declared), *moved]
+    return text, declared or (headings[0] if headings else None), parts, metadata
+
+
+def without_comments_and_tags(source: str) -> str:
+    """
+    The source without `<!-- -->`, `{% comment %}` and template tags, outside code.
+
+    A tag that prints something leaves its last quoted argument, which is its text or its address:
+    `{% slack_channel "people-ops" %}` becomes `people-ops`.
+    """
+    if "<!--" not in source and "{%" not in source:
+        return source
+    kept: list[str] = []
+    position = start = 0
+    unclosed: set[str] = set()
+    while opener := _OPENERS.search(source, position):
+        if opener["fence"]:
+            position = _end_of_fence(source, opener["fence"], opener.end())
+            continue
+        if opener[0].startswith("`") or opener[0] in unclosed:
+            position = opener.end()
+            continue
+        end, shown = _end_of_comment(source, opener) if opener[0] == "<!--" else _end_of_tag(source, opener)
+        if end < 0:
+            if opener[0] == "<!--":
+                unclosed.add("<!--")
+            position = opener.end()
+            continue
+        kept += (source[start : opener.start()], shown)
+        start = position = end
+    kept.append(source[start:])
+    return "".join(kept)
+
+
+def _end_of_fence(source: str, fence: str, after: int) -> int:
+    closing = re.compile(rf"^ {{0,3}}{fence[0]}{{{len(fence)},}}[ \t]*$", re.MULTILINE)
+    found = closing.search(source, after)
+    return found.end() if found else len(source)
+
+
+def _end_of_comment(source: str, opener: re.Match[str]) -> tuple[int, str]:
+    end = source.find("-->", opener.end())
+    return (end + 3, "") if end >= 0 else (-1, "")
+
+
+def _end_of_tag(source: str, opener: re.Match[str]) -> tuple[int, str]:
+    end = source.find("%}", opener.end(), opener.end() + _TAG_AT_MOST)
+    if end < 0:
+        return -1, ""
+    inside = source[opener.end() : end].strip("- \n\t")
+    name, _, arguments = inside.partition(" ")
+    if name == "comment":
+        closing = _COMMENT_END.search(source, end)
+        return (closing.end() if closing else end + 2), ""
+    quoted = ["".join(found) for found in _QUOTED.findall(arguments)]
+    shown = next((word for word in reversed(quoted) if word), "")
+    return end + 2, "" if name in _SILENT_TAGS or name.startswith(("end", "else", "els")) else shown
+
+
+def plain_title(source: str) -> str:
+    """A heading's words, without emphasis, links, tags and attributes."""
+    title = source[:2_000]
+    title = _ATTRIBUTES.sub("", title)
+    title = _TAGS.sub("", _LINK.sub(r"\1", title))
+    for _ in range(3):
+        title = _MARKS.sub(r"\2", title)
+    return shorten(title.replace("\\", ""))
+
+
+def _parts(text: str) -> Iterator[Part]:
+    lines = text.split("\n")
+    if len(text) > _TOO_LONG or max(map(len, lines)) > _TOO_LONG_LINE:
+        # Nobody writes this by hand; what follows must stay linear, and paragraphs are structure enough.
+        yield from plain_parts(text)
+        return
+    starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
+    inside: list[str] = []
+    tokens = _parser().parse(text)
+    for number, token in enumerate(tokens):
+        if token.nesting > 0 and token.type in ("list_item_open", "blockquote_open"):
+            inside.append(token.type)
+        elif token.nesting < 0 and token.type in ("list_item_close", "blockquote_close"):
+            inside.pop()
+        if token.map and (kind := _KINDS.get(token.type)):
+            start, end = starts[token.map[0]], min(starts[token.map[1]], len(text))
+            yield _part(kind, start, end, tokens, number, inside)
+
+
+_KINDS: dict[str, BlockKind] = {
+    "heading_open": "heading",
+    "paragraph_open": "paragraph",
+    "fence": "code",
+    "code_block": "code",
+    "table_open": "table",
+    "html_block": "paragraph",
+}
+
+
+def _part(kind: BlockKind, start: int, end: int, tokens: list[Token], number: int, inside: list[str]) -> Part:
+    depth = inside.count("list_item_open")
+    if kind == "heading" and not inside:
+        title = plain_title(tokens[number + 1].content)
+        return Part(start, end, "heading", int(tokens[number].tag[1]), None, title)
+    if kind in ("paragraph", "heading"):
+        if depth:
+            return Part(start, end, "list_item", depth)
+        return Part(start, end, "quote" if inside else "paragraph")
+    return Part(start, end, kind, depth)
+
+
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark").enable("table")
+    parser.core.ruler.enableOnly(["normalize", "block"])
+    return parser

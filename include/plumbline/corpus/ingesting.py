@@ -1,0 +1,89 @@
+"""
+A whole ingestion in one process, as the command line runs it; the DAG `ingest_documents` runs the same steps as tasks.
+
+Each step is recorded as a run of its own, exactly as Airflow's adapter does it, so that lineage reads the same whoever
+started it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Callable
+from typing import cast
+
+from plumbline.core.receipts import Receipt, Run
+from plumbline.core.tools import Tools
+from plumbline.corpus.preparing import prepare_documents
+from plumbline.corpus.publishing import build_search_indexes, publish_index
+from plumbline.corpus.scanning import MISSING_VECTORS, scan_source
+from plumbline.corpus.summary import summarise
+from plumbline.provenance.recording import recorded
+
+CHECKED = "corpus/candidate"
+
+
+def ingest(
+    tools: Tools,
+    run: Run,
+    *,
+    folder: str | None = None,
+    source: str | None = None,
+    allow_empty: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Receipt:
+    """
+    Ingest a folder and return the summary of `plumbline.corpus.summary`; `progress` is told what is being done.
+
+    The suite of Great Expectations takes seconds to start, so it runs only when something is to be published.
+    """
+
+    def check(ingestion_id: str) -> None:
+        from plumbline.provenance.expectations import run_suite
+
+        progress("checking")
+        _step(tools, run, run_suite, suite=CHECKED, ingestion_id=ingestion_id)
+
+    ingestion_id, changed = load(
+        tools, run, folder=folder, source=source, allow_empty=allow_empty, progress=progress, check=check
+    )
+    if changed:
+        progress("indexing")
+        _step(tools, run, build_search_indexes, ingestion_id=ingestion_id)
+    return summarise(tools, run, dag_run_id=run.dag_run_id)
+
+
+def load(
+    tools: Tools,
+    run: Run,
+    *,
+    folder: str | None = None,
+    source: str | None = None,
+    allow_empty: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+    check: Callable[[str], None] = lambda _: None,
+) -> tuple[str, bool]:
+    """
+    Scan, prepare and publish; return the ingestion's id and whether there was anything to do.
+
+    `check` is called between preparing and publishing, when there is something to publish; what it raises stops the publication.
+    """
+    progress("scanning")
+    plan = _step(tools, run, scan_source, folder=folder, source=source, allow_empty=allow_empty)
+    ingestion_id, shards = str(plan["ingestion_id"]), cast("list[int]", plan["shards"])
+    changed = any(plan[count] for count in ("to_store", "newly_refused", "to_remove")) or MISSING_VECTORS in shards
+    if changed:
+        for number, shard in enumerate(shards, 1):
+            progress(f"reading and embedding, part {number} of {len(shards)}")
+            _step(tools, run, prepare_documents, ingestion_id=ingestion_id, shard=shard)
+        check(ingestion_id)
+    progress("publishing")
+    _step(tools, run, publish_index, ingestion_id=ingestion_id)
+    return ingestion_id, changed
+
+
+def _step(tools: Tools, run: Run, work: Callable[..., Receipt], **inputs: object) -> Receipt:
+    step = dataclasses.replace(run, job=f"plumbline.{work.__name__}", run_id=uuid.uuid4(), task_id=work.__name__)
+    with recorded(tools.db, step) as receipt:
+        receipt.update(work(tools, step, **inputs))
+    return receipt

@@ -1,0 +1,327 @@
+"""
+Walk an inbox folder without trusting it.
+
+Anybody may put anything into an inbox.  Three promises follow.
+
+- Every visible file comes out exactly once, as `Found` or as `Refusal`; nothing is skipped in silence.
+  Without it, "found = stored + unchanged + refused + removed" could not be checked.
+- No byte from outside the inbox is read: links are never followed, and a file that is swapped for a link
+  while we look is refused.  Without it, a link to `/etc/shadow` would become searchable.
+- Memory holds one file and the names of the folders above it, however large the inbox is.
+
+What is ignored, and does not count as a file: names that begin with a dot, and the leavings of editors,
+browsers and operating systems (`is_ignored`).  A link is refused even when it points to a file inside the
+inbox, because that file is read under its own name and would be stored twice.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from plumbline.core.errors import Fatal, Passing
+
+Kind = Literal["markdown", "text", "html", "pdf"]
+
+KINDS: dict[str, Kind] = {
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".txt": "text",
+    ".text": "text",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+    ".pdf": "pdf",
+}
+"""File name endings that can be read, in lower case."""
+
+MAX_BYTES = 50 * 1024 * 1024
+MAX_DEPTH = 64
+
+RefusalCode = Literal[
+    "outside_inbox",
+    "link",
+    "special_file",
+    "unreadable",
+    "oversized",
+    "empty",
+    "unsupported",
+    "unusable_name",
+    "same_name",
+    "changing",
+    "too_deep",
+]
+
+ACCESS_CODES: frozenset[str] = frozenset({"unreadable", "changing"})
+"""Refusals that say nothing about the content: what was read from there before is still the best we have."""
+
+_IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx", "lost+found"})
+_IGNORED_ENDINGS = ("~", ".tmp", ".temp", ".part", ".partial", ".crdownload", ".download", ".swp", ".bak")
+_IGNORED_BEGINNINGS = (".", "~$", "#")
+
+_OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_OPEN_FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class InboxMissing(Fatal):
+    """The inbox folder is not there or cannot be opened.  This is never the same as an empty inbox."""
+
+
+class Moved(Passing):
+    """A file is not what it was when the inbox was scanned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One readable file: `path` is relative to the inbox, with `/`, in Unicode NFC; `size` is in bytes."""
+
+    path: str
+    sha256: bytes
+    size: int
+    kind: Kind
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One file or folder that will not be read, and why, in words for a person."""
+
+    path: str
+    code: RefusalCode
+    reason: str
+    sha256: bytes | None = None
+    size: int | None = None
+
+
+def scan(inbox: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Found | Refusal]:
+    """
+    Read every visible file below `inbox`, in the order of their paths.
+
+    Each `Found` carries the bytes that its sha256 was taken over; let go of it before asking for the next
+    and memory stays flat.
+
+    Raises:
+        InboxMissing: The folder is absent or closed to us.
+    """
+    try:
+        root = os.open(inbox.resolve(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise InboxMissing(f"The inbox {inbox} cannot be opened: {_plainly(error)}.") from error
+    try:
+        yield from _walk(root, "", 0, inbox.resolve(), max_bytes)
+    finally:
+        os.close(root)
+
+
+def fetch(inbox: Path, path: str, *, expected_sha256: bytes, max_bytes: int = MAX_BYTES) -> bytes:
+    """
+    Read one file again that `scan` has found.
+
+    Raises:
+        Moved: It is gone, or its bytes are no longer the ones that were found.
+        InboxMissing: The folder is absent or closed to us.
+    """
+    for outcome in _one(inbox, path, max_bytes):
+        if isinstance(outcome, Found) and outcome.sha256 == expected_sha256:
+            return outcome.content
+    raise Moved(f"{path} has changed since the inbox was scanned; the next run reads it as it is then.")
+
+
+def kind_of(name: str) -> Kind | None:
+    """What a file is, by the ending of its name; None where it cannot be read."""
+    dot = name.rfind(".")
+    return KINDS.get(name[dot:].lower()) if dot > 0 else None
+
+
+def is_ignored(name: str) -> bool:
+    """Whether a name is hidden or temporary, so that it does not count as a file of the inbox."""
+    lower = name.lower()
+    return (
+        lower.startswith(_IGNORED_BEGINNINGS) or lower.endswith(_IGNORED_ENDINGS) or lower in _IGNORED_NAMES
+    )
+
+
+def _walk(folder: int, prefix: str, depth: int, inbox: Path, max_bytes: int) -> Iterator[Found | Refusal]:
+    seen: str | None = None
+    for order, name, is_folder in _names(folder):
+        path = prefix + order.removesuffix("/")
+        if order == seen:
+            yield Refusal(path, "same_name", "Another file has this name, written with other Unicode characters.")
+            continue
+        seen = order
+        if refusal := _bad_name(name, path):
+            yield refusal
+        elif not is_folder:
+            yield _read(folder, name, path, inbox, max_bytes)
+        elif depth >= MAX_DEPTH:
+            yield Refusal(path, "too_deep", f"The folder lies more than {MAX_DEPTH} folders deep.")
+        else:
+            yield from _descend(folder, name, path, depth, inbox, max_bytes)
+
+
+def _descend(
+    folder: int, name: str, path: str, depth: int, inbox: Path, max_bytes: int
+) -> Iterator[Found | Refusal]:
+    try:
+        inner = os.open(name, _OPEN_FOLDER, dir_fd=folder)
+    except OSError as error:
+        yield _unreadable(path, error, "folder")
+        return
+    try:
+        yield from _walk(inner, path + "/", depth + 1, inbox, max_bytes)
+    except PermissionError as error:
+        yield _unreadable(path, error, "folder")
+    finally:
+        os.close(inner)
+
+
+def _names(folder: int) -> list[tuple[str, str, bool]]:
+    """The visible entries of a folder as (NFC name, `/` added to folders; name on disk; is a folder), sorted."""
+    with os.scandir(folder) as entries:
+        found = [
+            (nfc + "/" if is_folder else nfc, entry.name, is_folder)
+            for entry in entries
+            if not is_ignored(entry.name)
+            for nfc in (_nfc(entry.name),)
+            for is_folder in (entry.is_dir(follow_symlinks=False),)
+        ]
+    found.sort()
+    return found
+
+
+def _nfc(name: str) -> str:
+    if name.isascii():
+        return name
+    try:
+        return unicodedata.normalize("NFC", name.encode().decode())
+    except UnicodeEncodeError:
+        return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _bad_name(name: str, path: str) -> Refusal | None:
+    if name.isascii() and name.isprintable():
+        return None
+    if any(0xDC80 <= ord(letter) <= 0xDCFF for letter in name):
+        return Refusal(path, "unusable_name", "The name is not valid UTF-8; rename the file.")
+    if any(unicodedata.category(letter) == "Cc" for letter in name):
+        shown = path.encode("unicode_escape").decode()
+        return Refusal(shown, "unusable_name", "The name holds control characters; rename the file.")
+    return None
+
+
+def _read(folder: int, name: str, path: str, inbox: Path, max_bytes: int) -> Found | Refusal:
+    kind = kind_of(name)
+    try:
+        file = os.open(name, _OPEN_FILE, dir_fd=folder)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return _refuse_link(folder, name, path, inbox)
+        if error.errno == errno.ENXIO:  # a socket, or a device without a driver
+            return _refuse_special(path)
+        return _unreadable(path, error, "file")
+    try:
+        before = os.fstat(file)
+        if not stat.S_ISREG(before.st_mode):
+            return _refuse_special(path)
+        size = before.st_size
+        if kind is None:
+            return Refusal(path, "unsupported", _unsupported(name), size=size)
+        if size > max_bytes:
+            return Refusal(path, "oversized", _oversized(size, max_bytes), size=size)
+        content = _read_all(file, size)
+        after = os.fstat(file)
+    except OSError as error:
+        return _unreadable(path, error, "file")
+    finally:
+        os.close(file)
+
+    digest = sha256(content).digest()
+    if len(content) != after.st_size or (before.st_mtime_ns, size) != (after.st_mtime_ns, after.st_size):
+        return Refusal(path, "changing", "The file was being written while it was read; the next run takes it.")
+    if not size:
+        return Refusal(path, "empty", "The file is empty (0 bytes).", digest, 0)
+    return Found(path, digest, size, kind, content)
+
+
+def _read_all(file: int, size: int) -> bytes:
+    """Read `size` bytes and one more, so that a file that grows is noticed; large reads come in parts."""
+    content = os.read(file, size + 1)
+    if len(content) >= size or not content:
+        return content
+    parts = [content]
+    while part := os.read(file, size + 1 - sum(map(len, parts))):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _one(inbox: Path, path: str, max_bytes: int) -> Iterator[Found | Refusal]:
+    """The outcome for one path: its folders are opened one below the other, none of them through a link."""
+    root = inbox.resolve()
+    try:
+        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise InboxMissing(f"The inbox {inbox} cannot be opened: {_plainly(error)}.") from error
+    try:
+        *above, last = path.split("/")
+        for part in above:
+            inner = os.open(_on_disk(folder, part), _OPEN_FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        yield _read(folder, _on_disk(folder, last), path, root, max_bytes)
+    except OSError:
+        return
+    finally:
+        os.close(folder)
+
+
+def _on_disk(folder: int, name: str) -> str:
+    """The name as the file system spells it: `path` is NFC, some systems and archives write NFD."""
+    if name in ("", ".", ".."):
+        raise FileNotFoundError(errno.ENOENT, "not a name", name)
+    if name.isascii():
+        return name
+    for _, spelled, _ in (entry for entry in _names(folder) if entry[0].removesuffix("/") == name):
+        return spelled
+    return name
+
+
+def _refuse_link(folder: int, name: str, path: str, inbox: Path) -> Refusal:
+    target = os.path.realpath(os.path.join(os.path.realpath(f"/proc/self/fd/{folder}"), name))
+    inside = os.path.relpath(target, inbox) if target.startswith(f"{inbox}{os.sep}") else None
+    if inside is None:
+        return Refusal(path, "outside_inbox", "The link leads out of the inbox; put a copy of the file here instead.")
+    shown = _nfc(inside.replace(os.sep, "/"))
+    return Refusal(path, "link", f"A link to {shown}, which is read under its own name.")
+
+
+def _refuse_special(path: str) -> Refusal:
+    return Refusal(path, "special_file", "Not a regular file (a pipe, a socket or a device).")
+
+
+def _unreadable(path: str, error: OSError, what: str) -> Refusal:
+    if error.errno in (errno.ELOOP, errno.ENOTDIR) and what == "folder":
+        return Refusal(path, "changing", "The folder was replaced while it was read; the next run looks again.")
+    return Refusal(path, "unreadable", f"The {what} cannot be opened: {_plainly(error)}.")
+
+
+def _plainly(error: OSError) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "permission denied"
+    return (error.strerror or type(error).__name__).lower()
+
+
+def _unsupported(name: str) -> str:
+    dot = name.rfind(".")
+    ending = f"Files ending in {name[dot:]}" if dot > 0 else "Files without an ending"
+    return f"{ending} are not supported; supported are {', '.join(KINDS)}."
+
+
+def _oversized(size: int, limit: int) -> str:
+    return f"The file has {size / 1e6:,.1f} MB; the limit is {limit / 1e6:,.1f} MB."

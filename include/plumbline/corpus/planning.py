@@ -1,0 +1,89 @@
+"""
+A plan before the spend: what a run over a folder would read, buy and pay, without one call to a model.
+
+The plan does what the run would do, up to the door: it scans, compares, extracts, chunks and looks every key up among
+the answers that were bought.  It writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from plumbline.core import db
+from plumbline.core.receipts import Receipt, Run
+from plumbline.core.tools import Tools
+from plumbline.corpus.chunking import chunk
+from plumbline.corpus.extraction import Unreadable, extract
+from plumbline.corpus.intake import Moved, fetch
+from plumbline.corpus.preparing import EMBED_CHUNK
+from plumbline.corpus.scanning import compare
+from plumbline.corpus.sources import Source, source_of
+from plumbline.models import Door
+
+if TYPE_CHECKING:
+    from psycopg.rows import DictRow
+
+    from plumbline.core.db import Session
+
+_PAGE = 64
+_REFUSALS_SHOWN = 1000
+
+
+def plan_ingestion(tools: Tools, run: Run, *, folder: str | None = None, source: str | None = None) -> Receipt:
+    """
+    Return documents, chunks, tokens and cost (USD) that an ingestion of the folder would come to.
+
+    Raises:
+        InboxMissing: The folder is absent or closed to us.
+        PriceUnknown: The model has no price, so that nothing may be bought from it.
+    """
+    target = source_of(tools, run, folder, source)
+    door = Door(tools, run)
+    wanted: dict[bytes, int] = {}
+    refusals: list[dict[str, object]] = []
+    chunks = 0
+    with tools.db.transaction(run.tenant) as session:
+        counts = compare(session, run, target)
+        for row in db.rows(session, "corpus/select_compared_refused", page=_REFUSALS_SHOWN):
+            refusals.append({"path": row["path"], "code": row["reason_code"], "reason": row["reason"]})
+        for files in _pages(session):
+            keys: dict[bytes, int] = {}
+            for file in files:
+                for key, tokens in _keys(door, target, file, refusals):
+                    chunks += 1
+                    keys[key] = tokens
+            new = keys.keys() - wanted.keys()
+            wanted.update({key: keys[key] for key in new - door.bought(list(new))})
+    tokens = sum(wanted.values())
+    cost = door.estimate(tokens)
+    return {
+        "location": str(target.location), "found": counts["found"], "to_store": counts["store"],
+        "unchanged": counts["unchanged"], "to_remove": counts["remove"], "refused": len(refusals), "refusals": refusals,
+        "chunks": chunks, "to_buy": len(wanted), "tokens": tokens, "cost_usd": float(cost.quantize(Decimal("0.000000001"))),
+        "model": door.model, "dimensions": door.dimensions, "endpoint": door.endpoint.base_url,
+    }  # fmt: skip
+
+
+def _pages(session: Session) -> Iterator[list[DictRow]]:
+    after = ""
+    while files := db.rows(session, "corpus/select_compared_to_store", after=after, page=_PAGE):
+        yield files
+        after = files[-1]["path"]
+
+
+def _keys(
+    door: Door, target: Source, file: DictRow, refusals: list[dict[str, object]]
+) -> Iterator[tuple[bytes, int]]:
+    try:
+        content = fetch(target.location, file["path"], expected_sha256=file["sha256"].hex())
+        extracted = extract(content, file["kind"], file["path"])
+    except Moved as moved:
+        refusals.append({"path": file["path"], "code": "changing", "reason": str(moved)})
+        return
+    except Unreadable as unreadable:
+        refusals.append({"path": file["path"], "code": unreadable.code, "reason": unreadable.reason})
+        return
+    for piece in chunk(extracted):
+        yield door.key(EMBED_CHUNK, extracted.text[piece.start : piece.end]), piece.tokens

@@ -1,0 +1,209 @@
+"""
+The second step of an ingestion: files become staged documents whose every chunk has its embedding bought.
+
+Reading, asking the model and writing overlap: the door takes chunks as they come and asks for them in the background
+while the next files are read.  Staged documents are invisible to searches.  A document is written whole or not at all,
+and one that a killed run had staged is kept if all its answers were bought; so a retry pays for nothing twice and
+reads little twice.  Memory holds a page of files, however large the shard is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from plumbline.core import db
+from plumbline.core.errors import Fatal
+from plumbline.core.hashing import sha256, stable_uuid
+from plumbline.core.receipts import Receipt, Run
+from plumbline.core.sql import statement
+from plumbline.core.tools import Tools
+from plumbline.corpus.chunking import Chunk, chunk, chunk_ids
+from plumbline.corpus.extraction import Extracted, Unreadable, extract
+from plumbline.corpus.intake import Moved, fetch
+from plumbline.corpus.scanning import MISSING_VECTORS
+from plumbline.corpus.terms import Terms, analyse, register
+from plumbline.models import Door
+
+if TYPE_CHECKING:
+    from psycopg.rows import DictRow
+
+    from plumbline.core.db import Session
+    from plumbline.models import EmbeddingStream
+
+log = logging.getLogger(__name__)
+
+EMBED_CHUNK = "embed_chunk"
+_PAGE = 64
+_DOCUMENT = ("uuid", "text", "uuid", "text", "uuid", "bytea", "bytea", "text", "text", "text", "int4", "text", "int8",
+             "jsonb", "text", "int4")  # fmt: skip
+_CHUNK = ("uuid", "int4", "text", "uuid", "int4", "int4", "int4", "text[]", "text", "int4", "text", "bytea", "bytea", "int4",
+          "tsvector")  # fmt: skip
+
+
+class Superseded(Fatal):
+    """A later scan of the same source took over."""
+
+
+class ModelChanged(Fatal):
+    """The model that answers now is not the one that the plan was made for."""
+
+
+@dataclass(slots=True)
+class _Page:
+    """Staged rows that are not yet written."""
+
+    documents: list[tuple[object, ...]] = field(default_factory=list)
+    chunks: list[tuple[object, ...]] = field(default_factory=list)
+    refused: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+def prepare_documents(tools: Tools, run: Run, *, ingestion_id: str, shard: int) -> Receipt:
+    """
+    Extract, chunk, embed and stage the files of one shard.
+
+    Raises:
+        Superseded: A later scan of the source has made this plan worthless.
+        MayHaveBeenBilled: An earlier run died while the model was answering, and a person must decide.
+    """
+    door = Door(tools, run)
+    plan = _plan(tools, run, ingestion_id, door)
+    with door.embedding(use=EMBED_CHUNK, sensitivity=plan["sensitivity"]) as stream:
+        if shard == MISSING_VECTORS:
+            counts = _give_missing_vectors(tools, run, plan, stream)
+        else:
+            counts = _stage(tools, run, plan, shard, stream)
+    usage = stream.usage
+    return {
+        **counts, "bought": usage.bought, "reused": usage.reused, "requests": usage.requests, "tokens": usage.tokens,
+        "cost_usd": str(usage.cost_usd), "model": door.model,
+    }  # fmt: skip
+
+
+def _plan(tools: Tools, run: Run, ingestion_id: str, door: Door) -> DictRow:
+    with tools.db.transaction(run.tenant) as session:
+        plan = db.row(session, "corpus/select_ingestion", ingestion_id=ingestion_id)
+    if plan is None or plan["state"] != "scanned":
+        message = f"The ingestion {ingestion_id} is no longer open: a later scan of the source took over."
+        raise Superseded(message)
+    if (door.model, door.dimensions) != (plan["model"], plan["dimensions"]):
+        message = f"The plan was made for {plan['model']}; now {door.model} answers. Start the ingestion anew."
+        raise ModelChanged(message)
+    return plan
+
+
+def _stage(tools: Tools, run: Run, plan: DictRow, shard: int, stream: EmbeddingStream) -> Receipt:
+    documents = chunks = refused = 0
+    for files in _pages(tools, run, plan, shard):
+        page = _Page()
+        for file in files:
+            _prepare(run, plan, file, stream, page)
+        with tools.db.transaction(run.tenant) as session:
+            _write(session, plan["ingestion_id"], page)
+        documents += len(page.documents)
+        chunks += len(page.chunks)
+        refused += len(page.refused)
+        log.info("prepared %d documents, %d chunks; %d refused", documents, chunks, refused)
+    return {"documents": documents, "chunks": chunks, "refused": refused}
+
+
+def _pages(tools: Tools, run: Run, plan: DictRow, shard: int) -> Iterator[list[DictRow]]:
+    after = ""
+    while True:
+        with tools.db.transaction(run.tenant) as session:
+            files = db.rows(
+                session, "corpus/select_files_to_prepare",
+                ingestion_id=plan["ingestion_id"], shard=shard, after=after, page=_PAGE,
+            )  # fmt: skip
+        if not files:
+            return
+        yield files
+        after = files[-1]["path"]
+
+
+def _prepare(run: Run, plan: DictRow, file: DictRow, stream: EmbeddingStream, page: _Page) -> None:
+    path = file["path"]
+    try:
+        content = fetch(Path(plan["location"]), path, expected_sha256=file["sha256"].hex())
+        extracted = extract(content, file["kind"], path)
+    except Moved as moved:
+        page.refused.append((path, "changing", str(moved)))
+        return
+    except Unreadable as unreadable:
+        page.refused.append((path, unreadable.code, unreadable.reason))
+        return
+    page.documents.append(_document_row(run, plan, file, extracted))
+    page.chunks.extend(_chunk_rows(run, file["document_id"], extracted, stream))
+
+
+def _document_row(run: Run, plan: DictRow, file: DictRow, extracted: Extracted) -> tuple[object, ...]:
+    document: UUID = file["document_id"]
+    version = stable_uuid("version", document.bytes, file["sha256"], plan["pipeline"])
+    pages = max((block.page or 0 for block in extracted.blocks), default=0) or None
+    return (
+        document, run.tenant, plan["source_id"], file["path"], version, file["sha256"], sha256(extracted.text), extracted.text,
+        extracted.title, extracted.language, pages, file["kind"], file["bytes"], Jsonb(dict(extracted.metadata)),
+        plan["pipeline"], plan["index_id"],
+    )  # fmt: skip
+
+
+def _chunk_rows(
+    run: Run, document: UUID, extracted: Extracted, stream: EmbeddingStream
+) -> Iterator[tuple[object, ...]]:
+    chunks = chunk(extracted)
+    ids = chunk_ids(document, [piece.sha256 for piece in chunks])
+    for piece, chunk_id in zip(chunks, ids, strict=True):
+        text = extracted.text[piece.start : piece.end]
+        terms = _terms(text, piece, extracted.title)
+        yield (
+            document, piece.ordinal, run.tenant, chunk_id, piece.start, piece.end, piece.page, list(piece.heading_path),
+            piece.language, piece.tokens, text, piece.sha256, stream.add(text, piece.tokens), terms.length, terms,
+        )  # fmt: skip
+
+
+def _terms(text: str, piece: Chunk, title: str) -> Terms:
+    """The words of a chunk, and of the headings above it: these cost no embedding, and the reader of a question has them in mind."""
+    above = [heading for heading in dict.fromkeys((title, *piece.heading_path)) if heading not in text]
+    return analyse("\n".join((*above, text)), piece.language)
+
+
+def _write(session: Session, ingestion_id: UUID, page: _Page) -> None:
+    """Write whole documents: a crash between two of them leaves none half staged."""
+    for name, types, rows in (
+        ("corpus/copy_staged_document", _DOCUMENT, page.documents),
+        ("corpus/copy_staged_chunk", _CHUNK, page.chunks),
+    ):
+        if not rows:
+            continue
+        cursor = session.cursor()
+        register(cursor)
+        with cursor.copy(statement(name).encode()) as copy:
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row(row)
+    for path, code, reason in page.refused:
+        db.run(session, "corpus/update_file_refused", ingestion_id=ingestion_id, path=path, code=code, reason=reason)
+
+
+def _give_missing_vectors(tools: Tools, run: Run, plan: DictRow, stream: EmbeddingStream) -> Receipt:
+    """Buy, for an index in the making, the vectors of what is published already."""
+    after, given = UUID(int=0), 0
+    select = db.on_embeddings("corpus/select_chunks_without_vector", plan["table_name"])
+    insert = db.on_embeddings("corpus/insert_missing_vectors", plan["table_name"])
+    while True:
+        with tools.db.transaction(run.tenant) as session:
+            chunks = session.execute(select, {"after": after, "page": 1000}).fetchall()
+        if not chunks:
+            return {"chunks_given_vectors": given}
+        keys = [stream.add(row["text"], row["tokens"]) for row in chunks]
+        stream.flush()
+        with tools.db.transaction(run.tenant) as session:
+            session.execute(insert, {"chunk_ids": [row["chunk_id"] for row in chunks], "keys": keys})
+        after = chunks[-1]["chunk_id"]
+        given += len(chunks)

@@ -1,0 +1,119 @@
+"""
+The last step of an ingestion: what was prepared becomes what is searched, in one transaction.
+
+Promises:
+
+- Searches see the index as it was, or as it is to be, and nothing in between; a failed publication leaves no trace.
+- Whatever left its source loses text, chunks, words, vectors and bought embeddings in this same commit.
+- The gates run inside the transaction: rows that break a rule cannot be committed.
+- Found = stored + unchanged + refused + removed, or the database refuses the row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plumbline.core import db
+from plumbline.core.receipts import Receipt, Run
+from plumbline.core.tools import Tools
+from plumbline.corpus.preparing import Superseded
+from plumbline.provenance.checks import gate
+
+if TYPE_CHECKING:
+    from psycopg.rows import DictRow
+
+    from plumbline.core.db import Session
+
+
+def publish_index(tools: Tools, run: Run, *, ingestion_id: str) -> Receipt:
+    """
+    Publish an ingestion.
+
+    Raises:
+        Superseded: A later scan of the source has made this plan worthless.
+        ChecksFailed: A gate found rows that must not be published.  Nothing has changed.
+    """
+    with tools.db.transaction(run.tenant) as session:
+        plan = _lock(session, ingestion_id)
+        gate(session, run, "corpus/before_publication", ingestion_id=ingestion_id, source_id=plan["source_id"])
+        published = _publish(session, run, plan)
+        gate(session, run, "corpus/after_publication", ingestion_id=ingestion_id, source_id=plan["source_id"])
+        db.run(session, "corpus/delete_staging", source_id=plan["source_id"])
+        db.run(session, "corpus/delete_plan", ingestion_id=ingestion_id)
+    return published
+
+
+def build_search_indexes(tools: Tools, run: Run, *, ingestion_id: str) -> Receipt:
+    """Build what the size of the tenant's tables calls for, after the load: an index built while loading costs several times more."""
+    with tools.keeper.transaction(run.tenant) as session:
+        built = db.value(session, "corpus/build_search_indexes", tenant=run.tenant)
+    return {"ingestion_id": ingestion_id, "built": built}
+
+
+def _lock(session: Session, ingestion_id: str) -> DictRow:
+    plan = db.row(session, "corpus/select_ingestion", ingestion_id=ingestion_id)
+    if plan is not None:
+        db.run(session, "corpus/lock_source", source_id=plan["source_id"])
+        plan = db.row(session, "corpus/select_ingestion", ingestion_id=ingestion_id)
+    if plan is None or plan["state"] != "scanned":
+        message = f"The ingestion {ingestion_id} cannot be published: it was published already, or a later scan took over."
+        raise Superseded(message)
+    return plan
+
+
+def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
+    source, ingestion = {"source_id": plan["source_id"]}, {"ingestion_id": plan["ingestion_id"]}
+    made_by = {"run_id": run.run_id, "code_version": run.code_version}
+    session.execute("set constraints all deferred")
+    removed_chunks = db.run(session, "corpus/create_gone_chunk", **ingestion)
+    db.run(session, "corpus/create_changed_terms", **source)
+    keys_used = db.value(session, "corpus/count_staged_keys", **source)
+    _subtract_terms(session, run)
+
+    db.run(session, "corpus/supersede_versions", **source)
+    db.run(session, "corpus/upsert_versions", **source, **made_by)
+    db.run(session, "corpus/upsert_documents", **source)
+    _write_edges(session, plan, made_by)
+    db.run(session, "corpus/delete_gone_chunks")
+    db.run(session, "corpus/empty_removed_versions", **ingestion)
+    db.run(session, "corpus/delete_removed_documents", **ingestion)
+    kept_or_added = [row["added"] for row in db.rows(session, "corpus/upsert_chunks", **source)]
+    _add_terms(session, run, plan)
+    session.execute(db.on_embeddings("corpus/insert_vectors", plan["table_name"]), source)
+    db.run(session, "corpus/delete_unused_answers")
+    if plan["index_state"] == "building":
+        _swap_index(session, plan)
+
+    db.run(session, "corpus/upsert_refusals", **source, **ingestion, pipeline=plan["pipeline"])
+    db.run(session, "corpus/delete_mended_refusals", **source, **ingestion)
+    row = db.row(
+        session, "corpus/publish_ingestion", **source, **ingestion, dag_run_id=plan["dag_run_id"], keys_used=keys_used,
+        chunks_added=sum(kept_or_added), chunks_kept=len(kept_or_added) - sum(kept_or_added), chunks_removed=removed_chunks,
+    )  # fmt: skip
+    assert row is not None  # noqa: S101 - the ingestion is locked
+    counts = ("found", "stored", "unchanged", "refused", "removed", "chunks_added", "chunks_kept", "chunks_removed",
+              "embedded", "reused", "requests", "tokens")  # fmt: skip
+    return {"ingestion_id": str(row["ingestion_id"]), **{name: row[name] for name in counts}, "cost_usd": str(row["cost_usd"])}
+
+
+def _write_edges(session: Session, plan: DictRow, made_by: dict[str, object]) -> None:
+    db.run(session, "corpus/insert_version_edges", source_id=plan["source_id"], **made_by)
+    edges = {"source_id": plan["source_id"], "table_name": f"corpus.{plan['table_name']}", "model": plan["model"]}
+    session.execute(db.on_embeddings("corpus/insert_chunk_edges", plan["table_name"]), {**edges, **made_by})
+
+
+def _swap_index(session: Session, plan: DictRow) -> None:
+    """Every chunk of the tenant has its vector in the new index, or the gate after this refuses the swap."""
+    db.run(session, "corpus/retire_index", index_id=plan["index_id"])
+    db.run(session, "corpus/enforce_index", index_id=plan["index_id"])
+    session.execute(db.on_embeddings("corpus/update_chunk_answer_keys", plan["table_name"]))
+    db.run(session, "corpus/delete_answers_of_retired")
+
+
+def _subtract_terms(session: Session, run: Run) -> None:
+    db.run(session, "corpus/subtract_terms", tenant=run.tenant)
+
+
+def _add_terms(session: Session, run: Run, plan: DictRow) -> None:
+    db.run(session, "corpus/insert_terms", source_id=plan["source_id"])
+    db.run(session, "corpus/add_terms", tenant=run.tenant)

@@ -1,0 +1,142 @@
+"""
+The first step of an ingestion: find out what there is to do, and write it down.
+
+Promises:
+
+- The source is read once, file by file; memory does not grow with it.
+- Only what is new, changed, refused or gone gets a row in the plan.  An unchanged document costs nothing further.
+- A folder that is missing, or suddenly empty, or closed to us is never taken for one whose documents were removed.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from plumbline.core import db
+from plumbline.core.errors import Fatal
+from plumbline.core.receipts import Receipt, Run
+from plumbline.core.sql import statement
+from plumbline.core.tools import Tools
+from plumbline.corpus.chunking import document_id
+from plumbline.corpus.intake import Found, scan
+from plumbline.corpus.sources import ACCESS_CODES, PIPELINE, Source, source_of
+from plumbline.models import endpoint_of
+
+if TYPE_CHECKING:
+    from psycopg.rows import DictRow
+
+    from plumbline.core.db import Session
+
+FILES_A_SHARD = 500
+MOST_SHARDS = 16
+MISSING_VECTORS = -1
+"""The shard that gives published chunks their vectors in an index in the making."""
+
+_COLUMNS = ("text", "uuid", "text", "int8", "bytea", "text", "text")
+
+
+class SourceEmptied(Fatal):
+    """All documents of a source vanished at once, which is far more often a mistake than a wish."""
+
+
+def scan_source(
+    tools: Tools, run: Run, *, folder: str | None = None, source: str | None = None, allow_empty: bool = False
+) -> Receipt:
+    """
+    Compare a folder with what is stored, and plan what is new, changed, refused or gone.
+
+    Returns the ingestion's id, its shards (at least one), and the counts of the plan.
+
+    Raises:
+        InboxMissing: The folder is absent or closed to us.
+        SourceEmptied: It holds nothing, and documents are known from it; `allow_empty` says that this is meant.
+    """
+    target = source_of(tools, run, folder, source)
+    endpoint = endpoint_of(tools)
+    index = _index(tools, run, endpoint.model, endpoint.dimensions)
+    ingestion_id = uuid.uuid4()
+    with tools.db.transaction(run.tenant) as session:
+        _register(session, run, target)
+        counts = compare(session, run, target)
+        _refuse_emptied(target, counts, allow_empty=allow_empty)
+        shards = min(max(1, -(-counts["store"] // FILES_A_SHARD)), MOST_SHARDS)
+        keys = {"ingestion_id": ingestion_id, "source_id": target.source_id}
+        db.run(session, "corpus/supersede_ingestions", source_id=target.source_id)
+        db.run(
+            session, "corpus/insert_ingestion", **keys, tenant=run.tenant, index_id=index["index_id"], run_id=run.run_id,
+            dag_run_id=run.dag_run_id, pipeline=PIPELINE, found=counts["found"], unchanged=counts["unchanged"],
+        )  # fmt: skip
+        db.run(session, "corpus/insert_plan", ingestion_id=ingestion_id, tenant=run.tenant, shards=shards)
+        db.run(session, "corpus/delete_stale_staging", **keys, pipeline=PIPELINE, index_id=index["index_id"])
+        lacking = [MISSING_VECTORS] if _lacks_vectors(session, index) else []
+    return {
+        "ingestion_id": str(ingestion_id), "source": target.name, "shards": [*range(shards), *lacking],
+        "found": counts["found"], "to_store": counts["store"], "unchanged": counts["unchanged"],
+        "refused": counts["refuse"], "newly_refused": counts["newly_refused"],
+        "to_remove": counts["remove"], "model": endpoint.model,
+    }  # fmt: skip
+
+
+def compare(session: Session, run: Run, target: Source) -> DictRow:
+    """Fill the temporary table `compared` with what a run over the source would do, and count it."""
+    db.run(session, "corpus/create_scanned")
+    with session.cursor().copy(statement("corpus/copy_scanned").encode()) as copy:
+        copy.set_types(_COLUMNS)
+        for row in _scanned_rows(run, target):
+            copy.write_row(row)
+    db.run(
+        session, "corpus/create_compared", source_id=target.source_id, pipeline=PIPELINE, passing_codes=ACCESS_CODES
+    )
+    counts = db.row(session, "corpus/count_compared")
+    assert counts is not None  # noqa: S101 - an aggregate always has a row
+    return counts
+
+
+def _refuse_emptied(target: Source, counts: DictRow, *, allow_empty: bool) -> None:
+    if counts["scanned"] or not counts["remove"] or allow_empty:
+        return
+    message = (
+        f"{target.location} is empty, but {counts['remove']} documents are known from it. Nothing was removed. "
+        "If this is meant, say so: `plumbline ingest --allow-empty`, or the parameter allow_empty of the DAG."
+    )
+    raise SourceEmptied(message)
+
+
+def _index(tools: Tools, run: Run, model: str, dimensions: int) -> DictRow:
+    with tools.db.transaction(run.tenant) as session:
+        found = db.row(session, "corpus/select_index", model=model, dimensions=dimensions)
+    if found is None:
+        with tools.keeper.transaction(run.tenant) as session:
+            db.run(session, "corpus/open_index", tenant=run.tenant, model=model, dimensions=dimensions)
+        with tools.db.transaction(run.tenant) as session:
+            found = db.row(session, "corpus/select_index", model=model, dimensions=dimensions)
+    assert found is not None  # noqa: S101 - it was just made
+    return found
+
+
+def _register(session: Session, run: Run, target: Source) -> None:
+    db.run(
+        session, "corpus/upsert_source", source_id=target.source_id, tenant=run.tenant, name=target.name,
+        location=str(target.location), owner=run.team,
+    )  # fmt: skip
+    db.run(session, "corpus/lock_source", source_id=target.source_id)
+
+
+def _scanned_rows(run: Run, target: Source) -> Iterator[tuple[object, ...]]:
+    for seen in scan(target.location):
+        digest = bytes.fromhex(seen.sha256) if seen.sha256 else None
+        document = document_id(run.tenant, target.name, seen.path)
+        if isinstance(seen, Found):
+            yield seen.path, document, seen.kind, seen.bytes, digest, None, None
+        else:
+            yield seen.path, document, None, seen.bytes, digest, seen.code, seen.reason
+
+
+def _lacks_vectors(session: Session, index: DictRow) -> bool:
+    if index["state"] != "building":
+        return False
+    query = db.on_embeddings("corpus/count_chunks_without_vector", index["table_name"])
+    found = session.execute(query).fetchone()
+    return bool(found and found["missing"])

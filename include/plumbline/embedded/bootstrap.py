@@ -1,0 +1,180 @@
+"""
+Make the environment that everything else runs in, from nothing but a Python.
+
+Runs on the system's python3 (3.11 to 3.13) with its standard library alone: neither pip nor venv nor ensurepip is
+needed.  Says first how much it will download and what will happen.  Does nothing when the environment already
+holds what the lock says.  Interrupted at any point, the next run goes on or begins anew; nothing half-made is used.
+
+    python3 -m plumbline.embedded.bootstrap demo|test|lock [--upgrade]
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from plumbline.embedded.installing import Environment
+    from plumbline.embedded.packages import Source
+
+PROJECT = Path(__file__).resolve().parents[3]
+_OLDEST, _NEWEST = (3, 11), (3, 13)
+_GLIBC = (2, 28)
+_INTERRUPTED = 130
+_PURPOSES = ("demo", "test", "lock")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prepare the environment for one purpose; return 0, or 1 after saying in one sentence what is in the way."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    purpose = arguments[0] if arguments else ""
+    if purpose not in _PURPOSES or set(arguments[1:]) - {"--upgrade"}:
+        print("usage: python3 -m plumbline.embedded.bootstrap demo|test|lock [--upgrade]", file=sys.stderr)
+        return 2
+    trouble = unsuitable(
+        sys.version_info[:2], sys.implementation.name, platform.system(), platform.machine(), _c_library()
+    )
+    if trouble:
+        print(trouble, file=sys.stderr)
+        return 1
+    # Only now, because these need the Python that was just made sure of.
+    from plumbline.embedded.errors import EmbeddedError
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        if purpose == "lock":
+            _lock(upgrade="--upgrade" in arguments)
+        else:
+            _prepare(purpose)
+    except EmbeddedError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; run it again to go on.", file=sys.stderr)
+        return _INTERRUPTED
+    except OSError as error:
+        print(
+            f"The environment could not be made: {error.strerror} ({error.filename or PROJECT}).",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+def unsuitable(
+    version: tuple[int, ...], implementation: str, system: str, machine: str, glibc: tuple[int, ...] | None
+) -> str | None:
+    """Return in one sentence why this Python on this machine will not do, None when it will.  Pure."""
+    spoken = ".".join(map(str, version))
+    if not _OLDEST <= tuple(version) <= _NEWEST or implementation != "cpython":
+        kind = "Python" if implementation == "cpython" else implementation
+        return (
+            f"Plumbline needs Python 3.11, 3.12 or 3.13, and this is {kind} {spoken}: install one of those "
+            "and run this again, or name it with `make PYTHON=/path/to/python3.12 …`."
+        )
+    if system != "Linux" or machine not in {"x86_64", "AMD64"}:
+        return f"The embedded form runs on Linux on x86-64 only, and this is {system} on {machine}."
+    if glibc is None or glibc < _GLIBC:
+        found = "another C library" if glibc is None else f"glibc {'.'.join(map(str, glibc))}"
+        return f"The embedded form needs glibc 2.28 or newer (Debian 10, Ubuntu 20.04), and this system has {found}."
+    return None
+
+
+def announcement(purpose: str, project: Path, megabytes: int, source: str) -> str:
+    """Return what is said first: how much will be downloaded and what will happen.  Pure."""
+    fetch = f"download at most {megabytes} MB of packages from {source} into .venv" if megabytes else ""
+    lines = [fetch or "nothing to download: .venv already holds the locked packages"]
+    if purpose == "demo":
+        lines += [
+            "start PostgreSQL, the embedded model server and Airflow, on 127.0.0.1 only, with their data in .plumbline",
+            "turn documents into a searchable knowledge base, and show what came of it",
+        ]
+    else:
+        lines.append("run the tests on real parts of their own, which are gone afterwards")
+    steps = "".join(f"  {number}. {line}\n" for number, line in enumerate(lines, 1))
+    closing = (
+        "No key, no account, no root. `make down` stops it, `make clean` removes it.\n"
+        if purpose == "demo"
+        else ""
+    )
+    return f"Plumbline, in {project}:\n{steps}{closing}"
+
+
+def sizes_in(lock: str) -> tuple[int, int]:
+    """Return the megabytes to download and to install that the head of a lock declares.  Pure."""
+    found = re.search(r"^# size: (\d+) MB to download, (\d+) MB installed", lock, re.MULTILINE)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def room_message(needed: int, free: int, folder: Path) -> str | None:
+    """Return one sentence when `free` megabytes are less than `needed`.  Pure."""
+    if free >= needed:
+        return None
+    return f"Not enough room: {needed} MB are needed and {folder} has {free} MB free; make room and run this again."
+
+
+def _prepare(purpose: str) -> None:
+    from plumbline.embedded import fetching, installing
+    from plumbline.embedded.packages import configured_source
+
+    dev = purpose == "test"
+    environment = installing.Environment(PROJECT)
+    complete = environment.complete(dev=dev)
+    source = configured_source()
+    lock = (PROJECT / ("requirements-dev.txt" if dev else "requirements.txt")).read_text(encoding="utf-8")
+    download, installed = sizes_in(lock)
+    megabytes = 0 if complete else download + fetching.WHEEL_MEGABYTES
+    print(announcement(purpose, PROJECT, megabytes, source.name), flush=True)
+    if complete:
+        return
+    _check_room(environment, download, installed)
+    with installing.alone(environment) as held:
+        if environment.complete(dev=dev):
+            return
+        uv = fetching.fetch_uv(environment.tools, source)
+        installing.install(environment, uv, source.environment(), held, dev=dev)
+
+
+def _check_room(environment: Environment, download: int, installed: int) -> None:
+    from plumbline.embedded.errors import NotInstalled
+    from plumbline.embedded.installing import cache_folder, existing
+
+    if environment.stamp():
+        return  # most of it is there already
+    home, cache = existing(environment.folder), existing(cache_folder())
+    apart = home.stat().st_dev != cache.stat().st_dev
+    needed = {home: installed + (0 if apart else download)} | ({cache: installed} if apart else {})
+    for folder, megabytes in needed.items():
+        free = shutil.disk_usage(folder).free // 10**6
+        if message := room_message(megabytes, free, folder):
+            raise NotInstalled(message)
+
+
+def _lock(*, upgrade: bool) -> None:
+    from plumbline.embedded import fetching, installing
+    from plumbline.embedded.locking import write_locks
+    from plumbline.embedded.packages import configured_source
+
+    source: Source = configured_source()
+    environment = installing.Environment(PROJECT)
+    with installing.alone(environment):
+        uv = fetching.fetch_uv(environment.tools, source)
+        write_locks(uv, PROJECT, source.alone().environment(), upgrade=upgrade)
+
+
+def _c_library() -> tuple[int, ...] | None:
+    try:
+        name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
+    except (ValueError, OSError):
+        return None
+    return tuple(int(part) for part in version.split(".")[:2]) if name == "glibc" else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Personal data and secrets are kept from whoever does not need them."""

@@ -1,0 +1,1 @@
+"""What happened, on record: runs, lineage edges and the results of data checks."""

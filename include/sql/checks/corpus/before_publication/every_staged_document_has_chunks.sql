@@ -1,0 +1,6 @@
+-- Every staged document has at least one chunk.
+-- severity: block
+select staged.document_id
+from corpus.staged_document as staged
+where staged.source_id = %(source_id)s
+    and not exists (select from corpus.staged_chunk as chunk where chunk.document_id = staged.document_id)

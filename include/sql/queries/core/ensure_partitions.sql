@@ -1,0 +1,2 @@
+-- Make the monthly partitions that are missing.
+select core.ensure_partitions(%(months_ahead)s) as made

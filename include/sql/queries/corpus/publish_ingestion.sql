@@ -1,0 +1,37 @@
+-- Close the ingestion with what became of every document, and with what the ledger says it cost.
+update corpus.ingestion
+set state = 'published',
+    published_at = now(),
+    stored = counted.stored,
+    refused = counted.refused,
+    removed = counted.removed,
+    chunks_added = %(chunks_added)s,
+    chunks_kept = %(chunks_kept)s,
+    chunks_removed = %(chunks_removed)s,
+    embedded = spent.inputs,
+    reused = greatest(%(keys_used)s - spent.inputs, 0),
+    requests = spent.requests,
+    tokens = spent.tokens,
+    cost_usd = spent.cost_usd
+from
+    (
+        select
+            (select count(*) from corpus.staged_document where source_id = %(source_id)s) as stored,
+            count(*) filter (where action = 'refuse') as refused,
+            count(*) filter (where action = 'remove') as removed
+        from corpus.ingestion_file
+        where ingestion_id = %(ingestion_id)s
+    ) as counted,
+    (
+        select
+            coalesce(sum(inputs), 0) as inputs,
+            count(*) as requests,
+            coalesce(sum(tokens_in), 0) as tokens,
+            coalesce(sum(cost_usd), 0) as cost_usd
+        from ledger.call
+        where use = 'embed_chunk'
+            and state = 'settled'
+            and dag_run_id = %(dag_run_id)s
+    ) as spent
+where ingestion.ingestion_id = %(ingestion_id)s
+returning ingestion.*
