@@ -15,8 +15,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$python && break; done)
 NO_PYTHON = { echo "Plumbline needs Python 3.11, 3.12 or 3.13 (found: $$(python3 --version 2>&1 || echo none)):" \
 	"install one of those, or name it with make PYTHON=/path/to/python." >&2; exit 1; }
-BOOTSTRAP = @$(if $(PYTHON),PYTHONPATH=include $(PYTHON) -m plumbline.embedded.bootstrap,$(NO_PYTHON);:)
-EMBEDDED = @.venv/bin/python -m plumbline.embedded
+BOOTSTRAP = @$(if $(PYTHON),PYTHONPATH=include exec $(PYTHON) -m plumbline.embedded.bootstrap,$(NO_PYTHON);:)
+EMBEDDED = @exec .venv/bin/python -m plumbline.embedded
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */|/' | \
@@ -28,7 +28,7 @@ demo:  ## documents to a searchable knowledge base, in a running Airflow (DOCUME
 
 test:  ## run the tests on real parts of their own (TESTS="-k search" for some of them)
 	$(BOOTSTRAP) test
-	@.venv/bin/python -m pytest $(TESTS)
+	@exec .venv/bin/python -m pytest $(TESTS)
 
 open:  ## print the address and sign-in of the running Airflow
 	$(EMBEDDED) open
@@ -38,7 +38,7 @@ down:  ## stop everything that `make demo` started
 	else echo "Nothing runs from here: there is no .venv."; fi
 
 doctor:  ## check every part and say what to do
-	@.venv/bin/plumbline doctor
+	@exec .venv/bin/plumbline doctor
 
 check:  ## lint, formatting and types
 	$(BOOTSTRAP) test

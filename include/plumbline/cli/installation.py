@@ -63,7 +63,7 @@ def _prove_live(tenant: str | None, *, ask: bool) -> None:
     from plumbline.models import endpoint_of, verify
 
     with working("doctor", tenant) as (tools, run):
-        endpoint = endpoint_of(tools)
+        endpoint = endpoint_of(tools.settings, tools.provider)
         console.print(f"The connection plumbline_openai points at {endpoint.base_url}, model {endpoint.model}.")
         if ask and not Confirm.ask("Make one paid call of about 10 tokens?", console=console, default=False):
             console.print("No call was made.")

@@ -18,13 +18,21 @@ UNDETERMINED = "und"
 
 _LEAST_LETTERS = 8
 _LEAST_WIDE_LETTERS = 2
-_SAMPLE = 160
-_SPARSE_FROM = 1_200
-
-_NOISE = re.compile(r"https?://\S+|\S+@\S+|[\d\W_]+")
-_WIDE = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_ISO_639_1 = {"arz": "ar", "yue": "zh", "wuu": "zh", "nds": "de", "als": "de", "bar": "de", "nn": "no", "sh": "sr"}
+_SHORT = 24
 _LEAST_SCORE = 0.25
+_LEAST_SCORE_WHEN_SHORT = 0.5
+_SURE = 0.6
+_SAMPLE = 140
+_COMPARED_FROM = 1_200
+
+_ADDRESSES = re.compile(r"https?://\S+|[\w.+-]{1,64}@\S+")
+_NOISE = re.compile(r"[\d\W_]+")
+_LONGEST_WORD = re.compile(r"\w{60}")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_KANA = re.compile(r"[\u3040-\u30ff]")
+_WIDE = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_KNOWN_BY_SCRIPT = frozenset({"zh", "ja", "ko"})
+_SAME_FOR_US = {"arz": "ar", "yue": "zh", "wuu": "zh", "nds": "de", "als": "de", "bar": "de", "nn": "no", "sh": "sr"}
 
 
 def detect(text: str, *, at_most: int = 400) -> str:
@@ -34,34 +42,54 @@ def detect(text: str, *, at_most: int = 400) -> str:
 
 
 def of_document(text: str) -> tuple[str, bool]:
-    """Return the language of a document, and whether a part of it is in another one (two places are compared)."""
+    """
+    Return the language of a document, and whether a part of it is in another one.
+
+    The beginning and a place further on are compared; only where they differ is it looked at more closely.
+    """
     first, certain = _predict(text[: 3 * _SAMPLE], _SAMPLE)
-    if len(text) < _SPARSE_FROM:
-        return (first, False) if certain else (detect(text), False)
-    middle = len(text) * 2 // 3
-    second, _ = _predict(text[middle : middle + 3 * _SAMPLE], _SAMPLE)
-    if first == second:
+    if not certain:
+        first = detect(text)
+    if len(text) < _COMPARED_FROM:
         return first, False
-    if UNDETERMINED in (first, second):
-        return (second if first == UNDETERMINED else first), False
-    third, _ = _predict(text[len(text) // 3 : len(text) // 3 + 3 * _SAMPLE], _SAMPLE)
+    later = _word_at(text, len(text) * 2 // 3)
+    second, _ = _predict(text[later : later + _SAMPLE], _SAMPLE // 2)
+    if second != first:
+        second = detect(text[later : later + 6 * _SAMPLE])
+    if first == second or second == UNDETERMINED:
+        return first, False
+    if first == UNDETERMINED:
+        return second, False
+    between = _word_at(text, len(text) // 3)
+    third = detect(text[between : between + 6 * _SAMPLE])
     return (second if third == second else first), True
+
+
+def _word_at(text: str, position: int) -> int:
+    """Where a word begins, at this position or soon after it."""
+    return max(position, text.find(" ", position, position + _SAMPLE) + 1)
 
 
 def _predict(text: str, at_most: int) -> tuple[str, bool]:
     """The language and whether the model is sure of it."""
+    if "://" in text or "@" in text:
+        text = _ADDRESSES.sub(" ", text)
     words = _NOISE.sub(" ", text)[:at_most].strip()
-    if len(words) < _LEAST_LETTERS and len(_WIDE.findall(words)) < _LEAST_WIDE_LETTERS:
+    wide = len(_WIDE.findall(words))
+    if (len(words) < _LEAST_LETTERS or _LONGEST_WORD.search(words)) and wide < _LEAST_WIDE_LETTERS:
         return UNDETERMINED, False
     if words.isupper():
         words = words.lower()
     labels, scores = _model().predict(words)
-    score = float(scores[0]) if len(labels) else 0.0
-    if score < _LEAST_SCORE:
+    code, score = (labels[0].removeprefix("__label__"), float(scores[0])) if len(labels) else ("", 0.0)
+    code = _SAME_FOR_US.get(code, code)
+    if 3 * len(_HAN.findall(words)) > len(words) and code not in _KNOWN_BY_SCRIPT:
+        code, score = "zh", 1.0
+    if code == "ja" and not _KANA.search(words):
+        code = "zh"  # Japanese is hardly ever written without kana
+    if score < (_LEAST_SCORE if len(words) + 2 * wide >= _SHORT else _LEAST_SCORE_WHEN_SHORT) or len(code) != 2:
         return UNDETERMINED, False
-    code = labels[0].removeprefix("__label__")
-    code = _ISO_639_1.get(code, code)
-    return (code, score > 0.6) if len(code) == 2 else (UNDETERMINED, False)
+    return code, score > _SURE
 
 
 @cache

@@ -77,7 +77,7 @@ def _keys(
     door: Door, target: Source, file: DictRow, refusals: list[dict[str, object]]
 ) -> Iterator[tuple[bytes, int]]:
     try:
-        content = fetch(target.location, file["path"], expected_sha256=file["sha256"].hex())
+        content = fetch(target.location, file["path"], expected_sha256=file["sha256"])
         extracted = extract(content, file["kind"], file["path"])
     except Moved as moved:
         refusals.append({"path": file["path"], "code": "changing", "reason": str(moved)})

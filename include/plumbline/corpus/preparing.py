@@ -130,7 +130,7 @@ def _pages(tools: Tools, run: Run, plan: DictRow, shard: int) -> Iterator[list[D
 def _prepare(run: Run, plan: DictRow, file: DictRow, stream: EmbeddingStream, page: _Page) -> None:
     path = file["path"]
     try:
-        content = fetch(Path(plan["location"]), path, expected_sha256=file["sha256"].hex())
+        content = fetch(Path(plan["location"]), path, expected_sha256=file["sha256"])
         extracted = extract(content, file["kind"], path)
     except Moved as moved:
         page.refused.append((path, "changing", str(moved)))
@@ -175,20 +175,22 @@ def _terms(text: str, piece: Chunk, title: str) -> Terms:
 
 def _write(session: Session, ingestion_id: UUID, page: _Page) -> None:
     """Write whole documents: a crash between two of them leaves none half staged."""
-    for name, types, rows in (
-        ("corpus/copy_staged_document", _DOCUMENT, page.documents),
-        ("corpus/copy_staged_chunk", _CHUNK, page.chunks),
-    ):
-        if not rows:
-            continue
-        cursor = session.cursor()
-        register(cursor)
-        with cursor.copy(statement(name).encode()) as copy:
-            copy.set_types(types)
-            for row in rows:
-                copy.write_row(row)
+    if page.documents:
+        session.execute(statement("corpus/create_incoming").encode())
+        _copy(session, "corpus/copy_incoming_document", _DOCUMENT, page.documents)
+        _copy(session, "corpus/copy_incoming_chunk", _CHUNK, page.chunks)
+        db.run(session, "corpus/insert_staged")
     for path, code, reason in page.refused:
         db.run(session, "corpus/update_file_refused", ingestion_id=ingestion_id, path=path, code=code, reason=reason)
+
+
+def _copy(session: Session, name: str, types: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+    cursor = session.cursor()
+    register(cursor)
+    with cursor.copy(statement(name).encode()) as copy:
+        copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)
 
 
 def _give_missing_vectors(tools: Tools, run: Run, plan: DictRow, stream: EmbeddingStream) -> Receipt:

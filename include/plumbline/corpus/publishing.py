@@ -35,6 +35,7 @@ def publish_index(tools: Tools, run: Run, *, ingestion_id: str) -> Receipt:
     """
     with tools.db.transaction(run.tenant) as session:
         plan = _lock(session, ingestion_id)
+        db.run(session, "corpus/analyze_staging")
         gate(session, run, "corpus/before_publication", ingestion_id=ingestion_id, source_id=plan["source_id"])
         published = _publish(session, run, plan)
         gate(session, run, "corpus/after_publication", ingestion_id=ingestion_id, source_id=plan["source_id"])
@@ -67,8 +68,8 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
     session.execute("set constraints all deferred")
     removed_chunks = db.run(session, "corpus/create_gone_chunk", **ingestion)
     db.run(session, "corpus/create_changed_terms", **source)
-    keys_used = db.value(session, "corpus/count_staged_keys", **source)
-    _subtract_terms(session, run)
+    staged = db.rows(session, "corpus/count_staged_keys", **source)[0]
+    db.run(session, "corpus/subtract_terms")
 
     db.run(session, "corpus/supersede_versions", **source)
     db.run(session, "corpus/upsert_versions", **source, **made_by)
@@ -78,8 +79,9 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
     db.run(session, "corpus/empty_removed_versions", **ingestion)
     db.run(session, "corpus/delete_removed_documents", **ingestion)
     kept_or_added = [row["added"] for row in db.rows(session, "corpus/upsert_chunks", **source)]
-    _add_terms(session, run, plan)
+    db.run(session, "corpus/insert_terms", **source)
     session.execute(db.on_embeddings("corpus/insert_vectors", plan["table_name"]), source)
+    session.execute(db.on_embeddings("corpus/analyze_documents", plan["table_name"]))
     db.run(session, "corpus/delete_unused_answers")
     if plan["index_state"] == "building":
         _swap_index(session, plan)
@@ -87,7 +89,7 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
     db.run(session, "corpus/upsert_refusals", **source, **ingestion, pipeline=plan["pipeline"])
     db.run(session, "corpus/delete_mended_refusals", **source, **ingestion)
     row = db.row(
-        session, "corpus/publish_ingestion", **source, **ingestion, dag_run_id=plan["dag_run_id"], keys_used=keys_used,
+        session, "corpus/publish_ingestion", **source, **ingestion, dag_run_id=plan["dag_run_id"], keys_used=staged["keys"],
         chunks_added=sum(kept_or_added), chunks_kept=len(kept_or_added) - sum(kept_or_added), chunks_removed=removed_chunks,
     )  # fmt: skip
     assert row is not None  # noqa: S101 - the ingestion is locked
@@ -104,16 +106,8 @@ def _write_edges(session: Session, plan: DictRow, made_by: dict[str, object]) ->
 
 def _swap_index(session: Session, plan: DictRow) -> None:
     """Every chunk of the tenant has its vector in the new index, or the gate after this refuses the swap."""
-    db.run(session, "corpus/retire_index", index_id=plan["index_id"])
+    retired = db.run(session, "corpus/retire_index", index_id=plan["index_id"])
     db.run(session, "corpus/enforce_index", index_id=plan["index_id"])
-    session.execute(db.on_embeddings("corpus/update_chunk_answer_keys", plan["table_name"]))
-    db.run(session, "corpus/delete_answers_of_retired")
-
-
-def _subtract_terms(session: Session, run: Run) -> None:
-    db.run(session, "corpus/subtract_terms", tenant=run.tenant)
-
-
-def _add_terms(session: Session, run: Run, plan: DictRow) -> None:
-    db.run(session, "corpus/insert_terms", source_id=plan["source_id"])
-    db.run(session, "corpus/add_terms", tenant=run.tenant)
+    if retired:
+        session.execute(db.on_embeddings("corpus/update_chunk_answer_keys", plan["table_name"]))
+        db.run(session, "corpus/delete_answers_of_retired")

@@ -54,7 +54,7 @@ def scan_source(
         SourceEmptied: It holds nothing, and documents are known from it; `allow_empty` says that this is meant.
     """
     target = source_of(tools, run, folder, source)
-    endpoint = endpoint_of(tools)
+    endpoint = endpoint_of(tools.settings, tools.provider)
     index = _index(tools, run, endpoint.model, endpoint.dimensions)
     ingestion_id = uuid.uuid4()
     with tools.db.transaction(run.tenant) as session:
@@ -126,12 +126,11 @@ def _register(session: Session, run: Run, target: Source) -> None:
 
 def _scanned_rows(run: Run, target: Source) -> Iterator[tuple[object, ...]]:
     for seen in scan(target.location):
-        digest = bytes.fromhex(seen.sha256) if seen.sha256 else None
         document = document_id(run.tenant, target.name, seen.path)
         if isinstance(seen, Found):
-            yield seen.path, document, seen.kind, seen.bytes, digest, None, None
+            yield seen.path, document, seen.kind, seen.size, seen.sha256, None, None
         else:
-            yield seen.path, document, None, seen.bytes, digest, seen.code, seen.reason
+            yield seen.path, document, None, seen.size, seen.sha256, seen.code, seen.reason
 
 
 def _lacks_vectors(session: Session, index: DictRow) -> bool:

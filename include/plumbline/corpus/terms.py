@@ -77,14 +77,19 @@ _REMEMBERED = 50_000  # distinct words a language
 
 # ASCII that never belongs to a word becomes a space; what may join the parts of an identifier or a number stays.
 _TO_SPACE = bytes(
-    code if code >= 128 or chr(code).isalnum() or chr(code) in "_-.,@+#" else 32 for code in range(256)
+    code if not chr(code).isascii() or chr(code).isalnum() or chr(code) in "_-.,@+#" else 32
+    for code in range(256)
 )
 
 # Scripts written without spaces (Korean has spaces, and particles grown on to its words): cut into runs of characters.
-_PAIRED = "\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
+_PAIRED = (
+    "\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
+)
 _TRIPLED = "\u0e01-\u0e4e\u0e81-\u0ece\u1000-\u104f\u1780-\u17d3"
 # Vowel signs and the like, which Python does not count as parts of a word.
-_MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0d7f\u0d80-\u0dff"
+_MARKS = (
+    "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0d7f\u0d80-\u0dff"
+)
 _PIECE = re.compile(f"([{_PAIRED}]+)|([{_TRIPLED}]+)|(?:[^\\W_{_PAIRED}{_TRIPLED}]|[{_MARKS}])+")
 _NUMBER = re.compile(r"\d[\d.,]*")
 _SIGNED = re.compile(r"[A-Za-z](?:\+\+|#)")
@@ -109,7 +114,7 @@ class Terms:
     def tsvector(self) -> bytes:
         """Return the tsvector in the binary form of COPY."""
         lexemes = [
-            term + _POSITIONS[number if number < MOST_OCCURRENCES else MOST_OCCURRENCES]
+            term + _POSITIONS[min(MOST_OCCURRENCES, number)]
             for term, number in self.occurrences.items()
         ]
         return len(lexemes).to_bytes(4, "big") + b"".join(lexemes)
@@ -147,18 +152,32 @@ def analyse(text: str, language: str) -> Terms:
     return Terms(sum(counts.values()), counts)
 
 
+def chunk_terms(text: str, language: str, above: Iterable[str] = ()) -> Terms:
+    """
+    Return the terms of a chunk and of what stands above it: the title of the document, the headings.
+
+    A reader has these in mind and a question often names them, so their words count once more, also where the chunk
+    holds them.  This costs no embedding: only `text` is embedded.
+    """
+    return analyse("\n".join((*dict.fromkeys(above), text)), language)
+
+
 def query_terms(text: str, languages: Iterable[str]) -> list[str]:
     """
-    Return the terms to look for, each once, in the order of the query.
+    Return the terms to look for, each word once, in the order of the query.
 
-    A short query does not tell its language for sure, so each word is looked for in the form that it takes in every
-    one of the given languages.
+    A short query does not tell its language for sure, so each word is looked for in the forms that it takes in all the
+    given languages; where they differ, they stand in one string, separated by spaces.  The first language is the
+    likeliest: its stop words are left out.
     """
     vocabularies = [_vocabulary(language) for language in dict.fromkeys(languages)]
-    words = text.encode("utf-8", "ignore").translate(_TO_SPACE).split()
-    found = [known[word] for word in words for known in vocabularies]
-    terms = [term for entry in found for term in (entry if isinstance(entry, tuple) else (entry,))]
-    return [term[:-1].decode() for term in dict.fromkeys(terms)]
+    found: dict[str, None] = {}
+    for word in text.encode("utf-8", "ignore").translate(_TO_SPACE).split():
+        forms = [entry if isinstance(entry, tuple) else (entry,) for entry in (known[word] for known in vocabularies)]
+        for place, first in enumerate(forms[0] if forms else ()):
+            alternatives = dict.fromkeys((first, *(form[place] for form in forms[1:] if len(form) == len(forms[0]))))
+            found[" ".join(term[:-1].decode() for term in alternatives)] = None
+    return list(found)
 
 
 class _Vocabulary(dict[bytes, "bytes | tuple[bytes, ...]"]):
@@ -202,10 +221,10 @@ class _Vocabulary(dict[bytes, "bytes | tuple[bytes, ...]"]):
                 terms += _runs(piece[0], 2 if piece[1] else 3)
             elif len(piece[0]) <= _LONGEST:
                 pieces.append(piece[0])
-        terms += [self._folded(piece) for piece in pieces if piece not in self._stop]
-        if len(pieces) > 1 and any(map(_marks_identifier, word)):
+        if len(pieces) > 1 and _is_one(word, pieces):
             terms.append(self._folded("".join(pieces)))
-        return terms
+            pieces = [piece for piece in pieces if len(piece) > 1 or piece.isdigit()]
+        return terms + [self._folded(piece) for piece in pieces if piece not in self._stop]
 
     def _folded(self, piece: str) -> str:
         if piece.isascii():
@@ -214,8 +233,11 @@ class _Vocabulary(dict[bytes, "bytes | tuple[bytes, ...]"]):
         return unicodedata.normalize("NFC", stem).replace("ı", "i").replace("ß", "ss")
 
 
-def _marks_identifier(character: str) -> bool:
-    return character.isdigit() or character in "_@."
+def _is_one(word: str, pieces: Iterable[str]) -> bool:
+    """Whether a word of several pieces is known as a whole too: max_connections, AB-1234, v2.0, a@b.example, e-mail."""
+    if any(map(word.__contains__, "_.@")):
+        return True
+    return "-" in word and any(len(piece) == 1 or any(map(str.isdigit, piece)) for piece in pieces)
 
 
 def _runs(characters: str, length: int) -> list[str]:

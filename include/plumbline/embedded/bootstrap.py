@@ -37,9 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     if purpose not in _PURPOSES or set(arguments[1:]) - {"--upgrade"}:
         print("usage: python3 -m plumbline.embedded.bootstrap demo|test|lock [--upgrade]", file=sys.stderr)
         return 2
-    trouble = unsuitable(
-        sys.version_info[:2], sys.implementation.name, platform.system(), platform.machine(), _c_library()
-    )
+    trouble = unsuitable_python(sys.version_info[:2], sys.implementation.name)
+    trouble = trouble or unsuitable_machine(platform.system(), platform.machine(), _c_library())
     if trouble:
         print(trouble, file=sys.stderr)
         return 1
@@ -67,17 +66,19 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def unsuitable(
-    version: tuple[int, ...], implementation: str, system: str, machine: str, glibc: tuple[int, ...] | None
-) -> str | None:
-    """Return in one sentence why this Python on this machine will not do, None when it will.  Pure."""
-    spoken = ".".join(map(str, version))
-    if not _OLDEST <= tuple(version) <= _NEWEST or implementation != "cpython":
-        kind = "Python" if implementation == "cpython" else implementation
-        return (
-            f"Plumbline needs Python 3.11, 3.12 or 3.13, and this is {kind} {spoken}: install one of those "
-            "and run this again, or name it with `make PYTHON=/path/to/python3.12 …`."
-        )
+def unsuitable_python(version: tuple[int, ...], implementation: str) -> str | None:
+    """Return in one sentence why this Python will not do, None when it will.  Pure."""
+    if _OLDEST <= tuple(version) <= _NEWEST and implementation == "cpython":
+        return None
+    kind = "Python" if implementation == "cpython" else implementation
+    return (
+        f"Plumbline needs Python 3.11, 3.12 or 3.13, and this is {kind} {'.'.join(map(str, version))}: install one "
+        "of those and run this again, or name it with `make PYTHON=/path/to/python3.12 …`."
+    )
+
+
+def unsuitable_machine(system: str, machine: str, glibc: tuple[int, ...] | None) -> str | None:
+    """Return in one sentence why this machine will not do, None when it will.  Pure."""
     if system != "Linux" or machine not in {"x86_64", "AMD64"}:
         return f"The embedded form runs on Linux on x86-64 only, and this is {system} on {machine}."
     if glibc is None or glibc < _GLIBC:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _PAUSE = 0.02
+# Places after the program's name in /proc/<pid>/stat.
+_STATE, _SESSION, _CREATED = 0, 3, 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,14 @@ def identify(pid: int) -> Process | None:
         stat = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
-    state, *rest = stat[stat.rindex(")") + 2 :].split()
-    if state in "ZX":
+    if _fields(stat)[_STATE] in "ZX":
         return None
-    return Process(pid, int(rest[18]), this_boot())
+    return Process(pid, created_in(stat), this_boot())
+
+
+def created_in(stat: str) -> int:
+    """Return the moment of creation, in ticks since boot, from a line of /proc/<pid>/stat.  Pure."""
+    return int(_fields(stat)[_CREATED])
 
 
 def alive(process: Process) -> bool:
@@ -74,17 +80,27 @@ def working_in(folder: Path) -> list[Process]:
     return found
 
 
-def descendants(of: Iterable[int]) -> list[Process]:
-    """Return the living processes below these process ids, parents before children."""
-    children: dict[int, list[int]] = {}
+def in_session(leader: Process) -> list[Process]:
+    """
+    Return the living processes of the session that `leader` opened, itself included.
+
+    The system does not give its id to anybody else while one of them lives; where it bears another process by now,
+    the session is over.
+    """
+    bearer = identify(leader.pid)
+    if bearer is not None and bearer != leader:
+        return []
+    found = []
     for entry in _PROC.iterdir():
-        if entry.name.isdecimal() and (parent := _parent(int(entry.name))) is not None:
-            children.setdefault(parent, []).append(int(entry.name))
-    found, ahead = [], list(of)
-    while ahead:
-        below = children.get(ahead.pop(0), [])
-        ahead += below
-        found += [process for pid in below if (process := identify(pid))]
+        if not entry.name.isdecimal():
+            continue
+        try:
+            fields = _fields((entry / "stat").read_text(encoding="utf-8", errors="replace"))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        ours = int(fields[_SESSION]) == leader.pid and int(fields[_CREATED]) >= leader.created
+        if ours and (process := identify(int(entry.name))):
+            found.append(process)
     return found
 
 
@@ -101,11 +117,18 @@ def wait_until(fact: Callable[[], bool], seconds: float) -> bool:
 def end(processes: Iterable[Process], patience: float = 10.0, ask: int = signal.SIGTERM) -> None:
     """Ask these processes to end with the signal `ask`; after `patience` seconds, end them."""
     ours = list(processes)
-    for step, seconds in ((ask, patience), (signal.SIGKILL, 5.0)):
+    for process in ours:
+        send(process, ask)
+    if not all_ended(ours, patience):
         for process in ours:
-            send(process, step)
-        if wait_until(lambda: not any(_still_there(process) for process in ours), seconds):
-            return
+            send(process, signal.SIGKILL)
+        all_ended(ours, 5.0)
+
+
+def all_ended(processes: Iterable[Process], seconds: float) -> bool:
+    """Wait at most `seconds` for the end of these processes; return whether it came."""
+    ours = list(processes)
+    return wait_until(lambda: not any(map(alive, ours)), seconds)
 
 
 def send(process: Process, number: int) -> None:
@@ -117,22 +140,6 @@ def send(process: Process, number: int) -> None:
             return
 
 
-def _still_there(process: Process) -> bool:
-    _reap(process.pid)
-    return alive(process)
-
-
-def _reap(pid: int) -> None:
-    """Take note of the end of a child of ours, so that it does not stay behind as a zombie."""
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return
-
-
-def _parent(pid: int) -> int | None:
-    try:
-        stat = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return int(stat[stat.rindex(")") + 2 :].split()[1])
+def _fields(stat: str) -> list[str]:
+    """Return what follows the name of the program, which may itself hold spaces and brackets."""
+    return stat[stat.rindex(")") + 2 :].split()

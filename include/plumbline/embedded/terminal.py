@@ -66,6 +66,12 @@ class Progress:
             self._line(f"  {self.stage}: {text}")
             self._last = text
 
+    def tell(self, text: str) -> None:
+        """Print a line that stays."""
+        if self._live:
+            self._out.write("\r\x1b[K")
+        self._line(f"  {text}")
+
     def done(self, result: str) -> None:
         """Say what the last line of the stage will report."""
         self._result = result

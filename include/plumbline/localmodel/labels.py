@@ -24,6 +24,8 @@ WORDS = 0.2
 """Weight of shared words beside the cosine."""
 LINE = 0.25
 """Below this a label has nothing to do with the text."""
+MOST_SENTENCES = 40
+"""A longer text is compared as a whole only."""
 ESCAPES = frozenset(
     {"other", "unknown", "none", "unclear", "unspecified", "na", "n a", "misc", "miscellaneous"}
 )
@@ -108,7 +110,7 @@ def _embedded(options: tuple[str, ...]) -> Vectors:
 def _views(text: str) -> list[str]:
     """The whole text, and the sentences of a longer one: a complaint often hides in the middle."""
     parts = [sentence.text for sentence in sentences(text)]
-    return [text, *parts] if 1 < len(parts) <= 40 else [text or " "]
+    return [text or " ", *parts] if 1 < len(parts) <= MOST_SENTENCES else [text or " "]
 
 
 def _shared(text: str, options: list[str]) -> list[float]:

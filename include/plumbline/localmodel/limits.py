@@ -15,6 +15,8 @@ from typing import Any
 
 from plumbline.localmodel.errors import InvalidRequest, Throttled, wanted
 
+A_SECOND = 1000
+"""In milliseconds."""
 REQUESTS_PER_MINUTE = 10_000_000
 TOKENS_PER_MINUTE = 10_000_000_000
 
@@ -121,7 +123,7 @@ def read_limits(payload: Any) -> tuple[int | None, int | None]:
 def duration(seconds: float) -> str:
     """Seconds as the provider writes them: `6m0s`, `1.5s`, `20ms`, `0s`."""
     milliseconds = -int(-seconds * 1000 // 1)
-    if seconds < 1:
+    if milliseconds < A_SECOND:
         return f"{milliseconds}ms" if milliseconds else "0s"
     minutes, rest = divmod(milliseconds, 60_000)
     return f"{minutes}m{rest / 1000:g}s" if minutes else f"{rest / 1000:g}s"
@@ -131,5 +133,5 @@ def _message(model: str, bucket: Bucket, units: int, name: str, wait: float) -> 
     short = "RPM" if name == "requests" else "TPM"
     return (
         f"Rate limit reached for {model} on {name} per min ({short}): Limit {bucket.limit}, "
-        f"Used {int(bucket.limit - bucket.room)}, Requested {units}. Please try again in {duration(wait)}."
+        f"Used {round(bucket.limit - bucket.room)}, Requested {units}. Please try again in {duration(wait)}."
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,12 @@ class Meter:
         self._file = file
         self._log = file.open("ab", buffering=0) if file else None
         self.reset(keep_file=True)
-        if file:
+        if file and self._log:
             for billed in read_bill(file):
                 self._add(billed)
+            # A line that a crash cut short must not swallow the next one.
+            if file.read_bytes()[-1:] not in (b"", b"\n"):
+                self._log.write(b"\n")
 
     def reset(self, *, keep_file: bool = False) -> None:
         """Everything back to zero, the file included."""
@@ -153,13 +157,13 @@ def read_bill(file: Path) -> Iterator[Billed]:
     """
     The lines of a bill that an earlier server wrote.
 
-    A last line without its end was cut by a crash in the middle of writing; it is left out.
+    A line that a crash cut in the middle of writing is left out.
     """
     if not file.exists():
         return
     with file.open("rb") as lines:
         for line in lines:
-            if line.endswith(b"\n"):
+            with suppress(orjson.JSONDecodeError):
                 fields = orjson.loads(line)
                 path, key, fingerprint = (fields.pop(name) for name in ("path", "key", "fingerprint"))
                 yield Billed(path, Bill(**fields), key, fingerprint)

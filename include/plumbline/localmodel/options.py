@@ -7,6 +7,8 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
+HIGHEST_PORT = 65_535
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -54,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         "A stand-in for rehearsal and tests; every answer is labelled local-….",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=_count, default=0, help="port; 0 picks a free one (default)")
+    parser.add_argument("--port", type=_port, default=0, help="port; 0 picks a free one (default)")
     parser.add_argument(
         "--latency-ms", type=_count, default=0, metavar="N", help="wait so long before each answer"
     )
@@ -78,6 +80,13 @@ def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
     return int(text)
+
+
+def _port(text: str) -> int:
+    port = _count(text)
+    if port > HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{port} is no port; they end at {HIGHEST_PORT}")
+    return port
 
 
 def _limit(text: str) -> int:

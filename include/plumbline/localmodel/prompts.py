@@ -32,7 +32,8 @@ _HEADING = re.compile(
 _NUMBERED = re.compile(r"^\[([\w.:-]{1,64})\][ \t]*", re.MULTILINE)
 _ASKING = re.compile(r"[?？]\s*[\"'”’)]*\s*$")
 _SUMMARY = re.compile(
-    r"\b(?:summar\w*|tl;?dr|zusammenfass\w*|fasse\b|résum\w*|resum\w+|riassum\w*|key points|main points|overview)\b|摘要|总结",
+    r"\b(?:summar\w*|tl;?dr|zusammenfass\w*|fasse\b|résum\w*|resum\w+|riassum\w*|key points|main points|overview)\b|"
+    r"摘要|总结",
     re.IGNORECASE,
 )
 
@@ -84,9 +85,13 @@ def read_prompt(messages: Sequence[Mapping[str, Any]]) -> Prompt:
             _read_system(text, parts)
         elif role == "tool":
             parts.passages.append(Passage(text))
-        elif role == "assistant" and number and said[number - 1][0] == "user":
-            if (answer := _json_object(text)) is not None:
-                examples.append((said[number - 1][1], answer))
+        elif (
+            role == "assistant"
+            and number
+            and said[number - 1][0] == "user"
+            and (answer := _json_object(text))
+        ):
+            examples.append((said[number - 1][1], answer))
     if not examples:
         parts.passages += [Passage(text) for role, text in said[:last] if role == "user"]
     _read_user(said[last][1], parts)
@@ -166,7 +171,7 @@ def _held(text: str, name: str | None) -> list[Passage]:
 def _numbered(text: str) -> list[Passage]:
     """Passages that begin with `[name]` at the start of a line."""
     marks = list(_NUMBERED.finditer(text))
-    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    ends = [*(mark.start() for mark in marks[1:]), len(text)] if marks else []
     return [Passage(text[mark.end() : end].strip(), mark[1]) for mark, end in zip(marks, ends, strict=True)]
 
 
@@ -201,14 +206,14 @@ def _read_plain(text: str, parts: _Parts, *, alone: bool) -> None:
     if parted and opening.rstrip().endswith(":"):
         _tell(opening, parts)
         text = following
-    numbered = _numbered(text)
     found = sentences(text)
-    asks = found and _ASKING.search(found[-1].text)
-    if asks and not numbered and (len(found) > 1 or not alone):
+    if found and _ASKING.search(found[-1].text):
         parts.questions.append(found[-1].text)
-        text = text[: found[-1].start]
-    elif asks and len(found) == 1:
-        parts.questions.append(found[-1].text)
+        if len(found) > 1 or not alone:
+            text = text[: found[-1].start]
+    numbered = _numbered(text)
+    if numbered and (before := text[: text.index("[")].strip()):
+        _tell(before, parts)
     parts.passages += numbered or [Passage(text)]
 
 

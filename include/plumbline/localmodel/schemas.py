@@ -91,12 +91,23 @@ def resolve(schema: Schema, root: Schema) -> Schema:
     return schema
 
 
-def options(schema: Schema, root: Schema) -> list[Schema]:
-    """The alternatives of a schema: those of `anyOf` or `oneOf`, one for each of several types, or itself."""
+def options(schema: Schema, root: Schema, depth: int = 0) -> list[Schema]:
+    """
+    The alternatives of a schema, none with alternatives of its own.
+
+    They are the branches of `anyOf` or `oneOf`, one for each of several types, or the schema itself.
+    """
+    schema = resolve(schema, root)
     for word in ("anyOf", "oneOf"):
         if isinstance(schema.get(word), list):
             rest = {key: value for key, value in schema.items() if key != word}
-            return [resolve({**rest, **branch}, root) for branch in schema[word] if isinstance(branch, dict)]
+            branches = [{**rest, **branch} for branch in schema[word] if isinstance(branch, dict)]
+            # A branch that leads back to its own schema adds nothing.
+            return (
+                [one for branch in branches for one in options(branch, root, depth + 1)]
+                if depth < DEEPEST
+                else []
+            )
     if isinstance(schema.get("type"), list):
         return [{**schema, "type": kind} for kind in schema["type"]]
     return [schema]

@@ -10,9 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-STOP_WORDS = frozenset(
-    # English, German, French, Spanish and Italian words that say nothing about the matter.
-    """
+_COMMON = """
     a an and are as at be been being but by can could did do does for from had has have how i if in into is it its
     me my of on or our shall should so that the their them then there these they this those to us was we were what
     when where which who whom whose why will with would you your
@@ -24,8 +22,9 @@ STOP_WORDS = frozenset(
     al como con cual cuando de del donde el ella en entre era es esta este fue ha la las lo los mi no nos para pero
     por porque que quien se ser si sin su sus un una y yo
     alla che chi come con cosa da dal dei del della di dove gli il io le nel non per perché quale quando sono sul tra
-    """.split()
-)
+"""
+STOP_WORDS = frozenset(_COMMON.split())
+"""English, German, French, Spanish and Italian words that say nothing about the matter."""
 
 _UNIT = re.compile(r"[^\n]+")
 _ITEM = re.compile(r"\s*(?:[-*•–—>|#]+|\(?\d{1,3}[.)]|\[\d{1,3}\])\s")
@@ -37,6 +36,8 @@ _ABBREVIATED = re.compile(
 )
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _IDEOGRAPHIC = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_ENDINGS = (("ies", "y"), ("ied", "y"), ("ing", ""), ("ed", ""), ("s", ""))
+SHORTEST_STEM = 3
 SHORT_LINE = 60
 """A line shorter than this was ended by its writer, not by the width of a page."""
 
@@ -66,7 +67,7 @@ def sentences(text: str, offset: int = 0) -> list[Sentence]:
 
 def words(text: str) -> list[str]:
     """
-    The words that carry meaning, cut to their first six letters, which is a stem in most languages.
+    The stems of the words that carry meaning.
 
     Chinese and Japanese, which do not part their words, give pairs of characters.
     """
@@ -75,8 +76,27 @@ def words(text: str) -> list[str]:
         if _IDEOGRAPHIC.search(word):
             found += [word[i : i + 2] for i in range(max(1, len(word) - 1))]
         elif word not in STOP_WORDS:
-            found.append(word[:6])
+            found.append(stem(word))
     return found
+
+
+def stem(word: str) -> str:
+    """
+    A word without its commonest endings, cut to six letters: rough, and the same for every language.
+
+    `shipping` and `ships` are `ship`, `died` is `die`, `charges` and `charged` are `charg`.
+    """
+    for ending, instead in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= SHORTEST_STEM:
+            word = word[: -len(ending)] + instead
+            if ending in ("ing", "ed") and word[-1] == word[-2] and word[-1] not in "lsz":
+                word = word[:-1]
+            break
+    else:
+        word = word[:-1] if word.endswith("ed") else word
+    if len(word) > SHORTEST_STEM + 1 and word.endswith("e"):
+        word = word[:-1]
+    return word[:6]
 
 
 def content(text: str) -> str:

@@ -20,17 +20,21 @@ import orjson
 
 from plumbline.localmodel.answers import Admit, Answer
 from plumbline.localmodel.catalog import (
+    CHAT_MODEL,
     EMBEDDING_MODEL,
     MODELS,
+    MODERATION_MODEL,
     describe_model,
     list_models,
 )
+from plumbline.localmodel.chat import answer_chat
 from plumbline.localmodel.embeddings import answer_embeddings
 from plumbline.localmodel.errors import ApiError, InvalidRequest, MissingKey, ServerFault, UnknownPath
 from plumbline.localmodel.faults import Fault, Faults, Kind, read_fault
 from plumbline.localmodel.limits import Limits, read_limits
 from plumbline.localmodel.memory import Memory, fingerprint
 from plumbline.localmodel.meter import Billed, Meter, read_bill
+from plumbline.localmodel.moderation import answer_moderation
 from plumbline.localmodel.options import Options, is_loopback
 from plumbline.localmodel.wire import Ending, Request, Response
 
@@ -40,6 +44,8 @@ Endpoint = Callable[[Any, Admit], Answer]
 
 ENDPOINTS: dict[str, tuple[Endpoint, str]] = {
     "/v1/embeddings": (answer_embeddings, EMBEDDING_MODEL),
+    "/v1/chat/completions": (answer_chat, CHAT_MODEL),
+    "/v1/moderations": (answer_moderation, MODERATION_MODEL),
 }
 ENDINGS = {Kind.DROP_AFTER: Ending.DROPPED, Kind.TRUNCATE: Ending.TRUNCATED}
 

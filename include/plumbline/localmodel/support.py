@@ -3,7 +3,8 @@ How well a sentence supports what is asked: meaning and rare words together, wit
 
 Below the line there is no support, and the honest answer is that there is none.  The line and the
 weights were measured on XQuAD and Natural Questions (one right passage among four others, or none): the
-right passage is found 98 times in 100, and a question without an answer is turned away 95 times.
+right passage is found 98 times in 100; a question without an answer is turned away 98 times in
+English, 89 to 93 times in German, Spanish and Chinese.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ MEANING = 0.7
 LINE = 0.48
 LINE_IDEOGRAPHIC = 0.58
 """Vectors of Chinese and Japanese text lie closer together, so the line is higher."""
+TELLING = 3
+"""Words that a sentence has at least, if it is to stand in a summary."""
 CERTAIN = 1.2
 """Support from which on confidence is 1."""
 
@@ -101,14 +104,19 @@ class Evidence:
         return [Supported(index, float(scores[index])) for index in order[:most] if scores[index] >= line]
 
     def central(self, most: int) -> list[int]:
-        """The sentences nearest to the whole, in the order of the text; what a summary may be made of."""
-        if len(self.found) <= most:
-            return list(range(len(self.found)))
+        """
+        The sentences nearest to the whole, in the order of the text; what a summary may be made of.
+
+        They are at most half of all, and none of a word or two: greetings and signatures sum up nothing.
+        """
+        telling = [index for index, present in enumerate(self._words) if len(present) >= TELLING]
+        most = min(most, (len(telling) + 1) // 2)
+        if not telling:
+            return [0] if self.found else []
         lengths = np.array([min(len(present), 12) for present in self._words], dtype=np.float64)
         middle = (self.vectors * lengths[:, None]).mean(axis=0)
-        # A heading is near to everything and says little; an opening sentence says more than its share.
-        weights = self.vectors @ middle + 0.02 * lengths + np.where(np.arange(len(lengths)) == 0, 0.05, 0)
-        return sorted(sorted(range(len(weights)), key=lambda index: -weights[index])[:most])
+        weights = self.vectors @ middle + 0.02 * lengths
+        return sorted(sorted(telling, key=lambda index: -weights[index])[:most])
 
     def only(self, index: int) -> Evidence:
         """One sentence by itself, under the name of its passage."""

@@ -39,7 +39,11 @@ MONTHS = {
     for name in names.split()
 }
 NUMERALS = dict(
-    zip("one two three four five six seven eight nine ten eleven twelve".split(), range(1, 13), strict=True)
+    zip(
+        ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+        range(1, 13),
+        strict=True,
+    )
 )
 NEGATIONS = re.compile(
     r"\b(?:no|not|never|none|neither|nor|without|cannot|\w+n['’]t|nicht|kein\w*|nie|niemals|ohne|ne|pas|jamais|sans|"
@@ -63,13 +67,16 @@ _DATES = (
     re.compile(r"(?P<year>\d{4})年(?P<month>\d{1,2})月(?P<day>\d{1,2})日"),
 )
 _TIME = re.compile(
-    r"\b(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?\s*(?P<half>[ap]\.?m\b)?", re.I
+    r"\b(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?\s*(?P<half>[ap]\.?m\b)?",
+    re.IGNORECASE,
 )
 _NUMBER = re.compile(
     r"(?<![\w.,/-])[-+−]?(?:\d{1,3}(?:[,.'\u00a0\u202f]\d{3})+|\d+)(?:[.,]\d+)?(?![\d/-])(?!\.\d)"
 )
 _NUMERAL = re.compile(rf"\b(?:{'|'.join(NUMERALS)})\b", re.IGNORECASE)
-_FIELD = re.compile(r"^[\s>|*•\-]*\**([^\s:*|][^:\n*|]{0,40}?)\**\s*[:|]\**\s*(\S[^\n|]*)", re.MULTILINE)
+_FIELD = re.compile(
+    r"^[\s>|*•\-]*\**([^\s:*|][^:\n*|]{0,40}?)\**\s*(?::\**[ \t]+|\|[ \t]*)(\S[^\n|]*)", re.MULTILINE
+)
 
 PATTERNS = {
     "email": re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-zA-Z]{2,}\b"),
@@ -115,8 +122,6 @@ def times(text: str) -> list[Value[dt.time]]:
     for match in _TIME.finditer(text):
         hour = int(match["hour"])
         if match["half"]:
-            if not 1 <= hour <= 12:
-                continue
             hour = hour % 12 + (12 if match["half"][0] in "pP" else 0)
         found.append(Value(dt.time(hour, int(match["minute"]), int(match["second"] or 0)), *match.span()))
     return found
@@ -124,7 +129,13 @@ def times(text: str) -> list[Value[dt.time]]:
 
 def numbers(text: str) -> list[Value[float]]:
     """The numbers of `text` that are no part of a date, a time or a reference, in order."""
-    taken = [(value.start, value.end) for value in (*dates(text), *times(text))]
+    taken = [(date.start, date.end) for date in dates(text)] + [
+        (time.start, time.end) for time in times(text)
+    ]
+    taken += [
+        match.span() for kind in ("uri", "email", "uuid", "ipv4") for match in PATTERNS[kind].finditer(text)
+    ]
+    taken += [match.span() for match in PATTERNS["phone"].finditer(text) if match[0].startswith("+")]
     found = [Value(_number(match[0]), *match.span()) for match in _NUMBER.finditer(text)]
     found += [Value(float(NUMERALS[match[0].lower()]), *match.span()) for match in _NUMERAL.finditer(text)]
     free = (value for value in found if not any(start <= value.start < end for start, end in taken))

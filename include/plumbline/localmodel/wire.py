@@ -68,12 +68,11 @@ class Connection(asyncio.Protocol):
         self._handler = handler
         self._connections = connections
         self._parser = httptools.HttpRequestParser(self)
-        self._waiting: deque[Request] = deque()
+        self._waiting: deque[tuple[Request, bool]] = deque()
         self._writable = asyncio.Event()
         self._writable.set()
         self._worker: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
-        self._keep_alive = True
         self._url = b""
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
@@ -141,10 +140,10 @@ class Connection(asyncio.Protocol):
         """The request is whole: put it in the queue, and see that somebody works on it."""
         if self._transport is None or self._transport.is_closing():
             return
-        self._keep_alive = self._parser.should_keep_alive()
         path = unquote(httptools.parse_url(self._url).path.decode("latin-1"))
         method = self._parser.get_method().decode("ascii")
-        self._waiting.append(Request(method, path, self._headers, b"".join(self._body)))
+        request = Request(method, path, self._headers, b"".join(self._body))
+        self._waiting.append((request, self._parser.should_keep_alive()))
         self._body = []
         if self._worker is None or self._worker.done():
             self._worker = asyncio.get_running_loop().create_task(self._work())
@@ -153,24 +152,27 @@ class Connection(asyncio.Protocol):
 
     async def _work(self) -> None:
         while self._waiting:
-            response = await self._handler(self._waiting.popleft())
+            request, keep_alive = self._waiting.popleft()
+            response = await self._handler(request)
+            if not keep_alive:
+                response.headers["connection"] = "close"
             await self._writable.wait()
             await self._send(response)
+            if not keep_alive or response.ending is not Ending.WHOLE:
+                self._waiting.clear()
+                self.close()
 
     async def _send(self, response: Response) -> None:
         if response.ending is Ending.DROPPED:
             if self._transport is not None:
                 self._transport.abort()
-            return
-        if response.events is None:
+        elif response.events is None:
             self._send_body(response)
         else:
             await self._send_events(response, list(response.events))
-        if not self._keep_alive or response.ending is not Ending.WHOLE:
-            self.close()
 
     def _send_body(self, response: Response) -> None:
-        head = self._head(response, f"content-length: {len(response.body)}")
+        head = _head(response, f"content-length: {len(response.body)}")
         cut = len(response.body) // 2 if response.ending is Ending.TRUNCATED else len(response.body)
         self._write(head + response.body[:cut])
 
@@ -178,7 +180,7 @@ class Connection(asyncio.Protocol):
         """Send a stream; a truncated one ends cleanly, without its last events, and nothing tells the client."""
         if response.ending is Ending.TRUNCATED:
             events = events[: len(events) // 2]
-        self._write(self._head(response, "transfer-encoding: chunked"))
+        self._write(_head(response, "transfer-encoding: chunked"))
         for event in events:
             await self._writable.wait()
             self._write(b"%x\r\n%s\r\n" % (len(event), event))
@@ -189,17 +191,8 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(data)
 
-    def _head(self, response: Response, length: str) -> bytes:
-        status = HTTPStatus(response.status)
-        head = [f"HTTP/1.1 {status.value} {status.phrase}", length]
-        head += [f"{name}: {value}" for name, value in response.headers.items()]
-        if not self._keep_alive:
-            head.append("connection: close")
-        return ("\r\n".join(head) + "\r\n\r\n").encode("latin-1")
-
     def _refuse(self, status: HTTPStatus) -> None:
-        self._keep_alive = False
-        self._write(self._head(Response(status.value), "content-length: 0"))
+        self._write(_head(Response(status.value, headers={"connection": "close"}), "content-length: 0"))
         self.close()
 
     def close(self) -> None:
@@ -211,6 +204,13 @@ class Connection(asyncio.Protocol):
         """Return when nothing is at work here."""
         if self._worker is not None:
             await asyncio.wait([self._worker])
+
+
+def _head(response: Response, length: str) -> bytes:
+    status = HTTPStatus(response.status)
+    head = [f"HTTP/1.1 {status.value} {status.phrase}", length]
+    head += [f"{name}: {value}" for name, value in response.headers.items()]
+    return ("\r\n".join(head) + "\r\n\r\n").encode("latin-1")
 
 
 class Listener:

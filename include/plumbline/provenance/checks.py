@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, LiteralString, cast
+from typing import TYPE_CHECKING, Literal
 
 from psycopg.types.json import Jsonb
 
@@ -63,13 +63,13 @@ class Result:
     def __str__(self) -> str:
         """Return the rule, how many rows break it, and who."""
         count = self.observed.get("offending")
-        found = f" {count} rows break it" if count else " It does not hold"
-        named = f", such as {'; '.join(self.offenders)}" if self.offenders else ""
+        found = f" Broken by {count}" if count else " It does not hold"
+        named = f": {'; '.join(self.offenders)}" if self.offenders else ""
         return f"{self.check}{found}{named}."
 
 
 class GateClosed(ChecksFailed):
-    """A check of severity `block` failed.  `results` are those of its transaction, which is undone with it."""
+    """A check of severity `block` failed.  `results` are those that are not yet kept: their transaction is undone."""
 
     def __init__(self, message: str, results: tuple[Result, ...] = ()) -> None:
         super().__init__(message)
@@ -95,13 +95,19 @@ def gate(session: Session, run: Run, name: str, /, **parameters: object) -> Rece
     return {"checks": len(results), "warned": [result.check for result in results if not result.passed]}
 
 
-def conclude(results: tuple[Result, ...]) -> None:
-    """Log what was only a warning, and raise `GateClosed` when anything of severity `block` failed."""
+def conclude(results: tuple[Result, ...], *, kept: bool = False) -> None:
+    """
+    Log what failed, and raise `GateClosed` when anything of severity `block` did.
+
+    `kept` says that the results are in the database for good; otherwise the error carries them, to be kept by whoever
+    ends the step after its transaction was undone.
+    """
     failed = [result for result in results if not result.passed]
     for result in failed:
         log.warning("check failed (%s): %s", result.severity, result)
     if closed := [result for result in failed if result.severity == "block"]:
-        raise GateClosed(f"Nothing was published. {' '.join(map(str, closed))}", results)
+        count = "A data check" if len(closed) == 1 else f"{len(closed)} data checks"
+        raise GateClosed(f"{count} failed. {' '.join(map(str, closed))}", () if kept else results)
 
 
 def keep(session: Session, run: Run, results: Iterable[Result]) -> None:
@@ -120,7 +126,7 @@ def keep(session: Session, run: Run, results: Iterable[Result]) -> None:
         for result in results
     ]
     with session.cursor() as cursor:
-        cursor.executemany(cast("LiteralString", statement("lineage/insert_check_result")), rows)
+        cursor.executemany(statement("lineage/insert_check_result"), rows)
 
 
 def parse_check(name: str, text: str) -> Check:
@@ -134,8 +140,10 @@ def parse_check(name: str, text: str) -> Check:
     severity, _, query = rest.partition("\n")
     found = severity.removeprefix("-- severity:").strip()
     if not says.startswith("-- ") or not severity.startswith("-- severity:") or found not in SEVERITIES:
-        raise UnreadableCheck(f"{name}.sql must begin with `-- its sentence` and `-- severity: block` or `warn`.")
-    return Check(says.removeprefix("-- ").strip(), cast("Severity", found), query.strip())
+        raise UnreadableCheck(
+            f"{name}.sql must begin with `-- its sentence` and `-- severity: block` or `warn`."
+        )
+    return Check(says.removeprefix("-- ").strip(), found, query.strip())
 
 
 def perform(session: Session, name: str, parameters: Mapping[str, object]) -> Iterator[Result]:
@@ -156,7 +164,9 @@ def checks_of(name: str) -> list[str]:
         return [name]
     found = sorted((root / name).glob("*.sql"))
     if not found:
-        raise UnreadableCheck(f"There is no check {name}: neither a file nor a folder of that name below {root}.")
+        raise UnreadableCheck(
+            f"There is no check {name}: neither a file nor a folder of that name below {root}."
+        )
     return [f"{name}/{path.stem}" for path in found]
 
 
@@ -164,7 +174,7 @@ def _try(session: Session, name: str, parameters: Mapping[str, object]) -> Resul
     check = parse_check(name, check_statement(name))
     # The query is text from a file of ours; count and sample come from one pass over what it finds.
     query = f"select *, count(*) over () as offending from (\n{check.query}\n) as broken limit {SHOWN}"  # noqa: S608
-    found = session.execute(cast("LiteralString", query), dict(parameters)).fetchall()
+    found = session.execute(query, dict(parameters)).fetchall()
     return Result(
         suite=name.rpartition("/")[0],
         check=check.says,

@@ -2,7 +2,8 @@
 Every step leaves a row that says who ran it, with which code, and how it ended.
 
 The row is written before the work begins and closed after it, in transactions of their own: a step that fails, or is
-killed, is still on record.  A killed one stays `running`, which is the truth as far as anybody knows.
+killed, is still on record.  A killed one stays `running`, which is the truth as far as anybody knows.  The results of
+a gate that closed are kept here as well: the transaction that it closed takes everything else back.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from plumbline.core import db
 from plumbline.core.db import Database
 from plumbline.core.errors import PlumblineError
 from plumbline.core.receipts import Receipt, Run
+from plumbline.provenance.checks import GateClosed, keep
 
 log = logging.getLogger(__name__)
 
@@ -42,18 +44,28 @@ def recorded(database: Database, run: Run) -> Iterator[Receipt]:
     try:
         yield receipt
     except BaseException as error:
-        _close(database, run, "failed", receipt, _reason(error))
+        _close(database, run, "failed", receipt, error)
         raise
-    _close(database, run, "succeeded", receipt, None)
+    _close(database, run, "succeeded", receipt)
 
 
-def _close(database: Database, run: Run, state: str, receipt: Receipt, error: str | None) -> None:
+def _close(
+    database: Database, run: Run, state: str, receipt: Receipt, error: BaseException | None = None
+) -> None:
+    reason = _reason(error) if error else None
     with database.transaction(run.tenant) as session:
+        if isinstance(error, GateClosed):
+            keep(session, run, error.results)
         db.run(
-            session, "lineage/update_run", run_id=run.run_id, state=state, receipt=Jsonb(receipt), error=error
+            session,
+            "lineage/update_run",
+            run_id=run.run_id,
+            state=state,
+            receipt=Jsonb(receipt),
+            error=reason,
         )
 
 
 def _reason(error: BaseException) -> str:
-    """Our own errors are written for people; of a stranger only the type is kept, its text may hold a row's contents."""
+    """Our own errors are written for people; of others only the type is kept: their text may hold a row's contents."""
     return str(error) if isinstance(error, PlumblineError) else type(error).__name__

@@ -32,7 +32,7 @@ create table ledger.bucket (
     primary key (endpoint, model)
 );
 comment on table ledger.bucket is 'The rate limit of a model at an endpoint: one token bucket that all workers share.';
-comment on column ledger.bucket.endpoint is 'Base URL of the provider.';
+comment on column ledger.bucket.endpoint is 'Base URL of the provider; embedded, for the embedded model server.';
 comment on column ledger.bucket.model is 'Model.';
 comment on column ledger.bucket.requests_per_minute is 'Requests that the provider allows in a minute.';
 comment on column ledger.bucket.tokens_per_minute is 'Tokens that the provider allows in a minute.';
@@ -103,7 +103,7 @@ comment on column ledger.call.session_ref is 'personal: pseudonym of the session
 comment on column ledger.call.use is 'The use (feature) that asked.';
 comment on column ledger.call.route is 'API route.';
 comment on column ledger.call.region is 'Region of the endpoint, where it is known.';
-comment on column ledger.call.endpoint is 'Base URL of the provider.';
+comment on column ledger.call.endpoint is 'Base URL of the provider; embedded, for the embedded model server.';
 comment on column ledger.call.model is 'Model asked for.';
 comment on column ledger.call.answered_by is 'Model that the provider says answered.';
 comment on column ledger.call.prompt_name is 'Prompt, for calls with one.';
@@ -161,7 +161,7 @@ comment on column ledger.intent.call_id is 'The call (ledger.call).';
 comment on column ledger.intent.call_at is 'Its time, which finds its partition.';
 comment on column ledger.intent.tenant is 'Whose call.';
 comment on column ledger.intent.use is 'The use that asked.';
-comment on column ledger.intent.endpoint is 'Base URL of the provider.';
+comment on column ledger.intent.endpoint is 'Base URL of the provider; embedded, for the embedded model server.';
 comment on column ledger.intent.model is 'Model asked for.';
 comment on column ledger.intent.dimensions is 'Dimensions asked for, for embeddings.';
 comment on column ledger.intent.keys is 'Answer keys of the inputs, in order.';

@@ -375,6 +375,12 @@ comment on column corpus.staged_chunk.answer_key is 'As in corpus.chunk.';
 comment on column corpus.staged_chunk.length is 'As in corpus.chunk_terms.';
 comment on column corpus.staged_chunk.terms is 'personal: as in corpus.chunk_terms; kept until published; erased by the next run over the source.';
 
+-- Texts of ordinary length stay in the row, as they are: to compress and to unpack them costs more than the room they take.
+alter table corpus.staged_document set (toast_tuple_target = 8160);
+alter table corpus.staged_chunk set (toast_tuple_target = 8160);
+alter table corpus.document_version set (toast_tuple_target = 8160);
+alter table corpus.chunk set (toast_tuple_target = 8160);
+
 do $$
 declare
     name text;
@@ -412,6 +418,7 @@ begin
         execute format('alter table %s set (toast_tuple_target = 8160)', partition_name);
         execute format('comment on table %s is %L', partition_name, 'Words of the chunks of tenant ' || of_tenant || '.');
         call core.isolate(partition_name::regclass);
+        execute format('grant maintain on %s to plumbline_app', partition_name);
     end if;
     return tenant_number;
 end
@@ -454,7 +461,7 @@ begin
     execute format('comment on column corpus.%I.embedding is %L', made_name,
                    'personal: the embedding; kept with the chunk; erased with it.');
     call core.isolate(format('corpus.%I', made_name)::regclass);
-    execute format('grant select, insert, delete on corpus.%I to plumbline_app', made_name);
+    execute format('grant select, insert, delete, maintain on corpus.%I to plumbline_app', made_name);
     return found_id;
 end
 $$;
@@ -468,6 +475,9 @@ grant select, insert, update, delete on
     corpus.refused_document, corpus.staged_document, corpus.staged_chunk to plumbline_app;
 grant select, insert, update on corpus.ingestion, corpus.document_version, corpus.statistics to plumbline_app;
 grant select, update on corpus.vector_index to plumbline_app;
+-- A publication reads what was written a moment ago; without fresh statistics the planner takes it for empty.
+grant maintain on corpus.staged_document, corpus.staged_chunk, corpus.ingestion_file, corpus.document, corpus.document_version,
+    corpus.chunk, corpus.chunk_terms to plumbline_app;
 grant select on corpus.source, corpus.vector_index, corpus.ingestion, corpus.refused_document, corpus.statistics
     to plumbline_auditor, plumbline_reporter;
 grant select (version_id, tenant, document_id, source_id, path, source_sha256, text_sha256, language, pages, pipeline,

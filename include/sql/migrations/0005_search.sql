@@ -4,20 +4,22 @@
 -- counts follow in the same transaction.  BM25 over counts that drifted would be wrong without a sign of it.
 create function corpus.count_added_terms() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    of_tenant text;
 begin
-    -- Two publications at once would lock the same terms in different orders.
-    perform pg_advisory_xact_lock(hashtextextended('corpus.term ' || tenant, 0)) from (select distinct tenant from added) as touched;
-    insert into corpus.term as kept (tenant, term, chunks)
-    select tenant, term, count(*)
-    from added, unnest(tsvector_to_array(terms)) as term
-    group by tenant, term
-    on conflict (tenant, term) do update set chunks = kept.chunks + excluded.chunks;
+    for of_tenant in select distinct tenant from added order by tenant loop
+        -- Two publications at once would lock the same terms in different orders.
+        perform pg_advisory_xact_lock(hashtextextended('corpus.term ' || of_tenant, 0));
+        insert into corpus.term as kept (tenant, term, chunks)
+        select of_tenant, term, count(*)
+        from (select unnest(tsvector_to_array(terms)) as term from added where tenant = of_tenant) as occurrence
+        group by term
+        on conflict (tenant, term) do update set chunks = kept.chunks + excluded.chunks;
 
-    insert into corpus.statistics as kept (tenant, chunks, words)
-    select tenant, count(*), sum(length)
-    from added
-    group by tenant
-    on conflict (tenant) do update set chunks = kept.chunks + excluded.chunks, words = kept.words + excluded.words;
+        insert into corpus.statistics as kept (tenant, chunks, words)
+        select of_tenant, count(*), sum(length) from added where tenant = of_tenant
+        on conflict (tenant) do update set chunks = kept.chunks + excluded.chunks, words = kept.words + excluded.words;
+    end loop;
     return null;
 end
 $$;
@@ -25,24 +27,25 @@ comment on function corpus.count_added_terms() is 'Add the terms of new rows to 
 
 create function corpus.count_removed_terms() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    of_tenant text;
 begin
-    if not exists (select from removed) then
-        return null;
-    end if;
-    perform pg_advisory_xact_lock(hashtextextended('corpus.term ' || tenant, 0)) from (select distinct tenant from removed) as touched;
-    merge into corpus.term as kept
-    using (
-        select tenant, term, count(*) as chunks
-        from removed, unnest(tsvector_to_array(terms)) as term
-        group by tenant, term
-    ) as gone on kept.tenant = gone.tenant and kept.term = gone.term
-    when matched and kept.chunks = gone.chunks then delete
-    when matched then update set chunks = kept.chunks - gone.chunks;
+    for of_tenant in select distinct tenant from removed order by tenant loop
+        perform pg_advisory_xact_lock(hashtextextended('corpus.term ' || of_tenant, 0));
+        merge into corpus.term as kept
+        using (
+            select term, count(*) as chunks
+            from (select unnest(tsvector_to_array(terms)) as term from removed where tenant = of_tenant) as occurrence
+            group by term
+        ) as gone on kept.tenant = of_tenant and kept.term = gone.term
+        when matched and kept.chunks = gone.chunks then delete
+        when matched then update set chunks = kept.chunks - gone.chunks;
 
-    update corpus.statistics
-    set chunks = statistics.chunks - gone.chunks, words = statistics.words - gone.words
-    from (select tenant, count(*) as chunks, sum(length) as words from removed group by tenant) as gone
-    where statistics.tenant = gone.tenant;
+        update corpus.statistics
+        set chunks = statistics.chunks - gone.chunks, words = statistics.words - gone.words
+        from (select count(*) as chunks, sum(length) as words from removed where tenant = of_tenant) as gone
+        where statistics.tenant = of_tenant;
+    end loop;
     return null;
 end
 $$;
@@ -58,4 +61,266 @@ create trigger count_replaced after update on corpus.chunk_terms
 create trigger count_replacing after update on corpus.chunk_terms
     referencing new table as added for each statement execute function corpus.count_added_terms();
 
+-- Which languages a tenant has is asked by every search.
 create index chunk_by_language on corpus.chunk (tenant, language);
+
+alter table corpus.vector_index add column vector_weight double precision not null
+    generated always as (case model when 'local-wordllama' then 0.4 else 1.5 end) stored;
+comment on column corpus.vector_index.vector_weight is
+    'How much the vectors of the model count beside the words, which count 1; the embedded model is weaker than words.';
+
+create function corpus.search_chunks(
+    of_tenant text,
+    query_vector public.halfvec,
+    query_terms text[],
+    wanted integer,
+    from_sources text[] default null,
+    under_path text default null,
+    in_languages text[] default null,
+    of_kinds text[] default null,
+    with_metadata jsonb default null
+) returns table (chunk_id uuid, score double precision, lexical double precision, vector double precision)
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+#variable_conflict use_column
+declare
+    k1 constant double precision := 1.2;
+    b constant double precision := 0.75;
+    -- So many of each half are weighed against each other.
+    depth constant integer := greatest(100, 2 * wanted);
+    -- The rarest words are looked up first, as many of them as lead to so many chunks.
+    most_candidates bigint := 4000;
+    -- So many chunks or fewer are compared one by one.
+    few constant integer := 10000;
+    filtered constant boolean := coalesce(from_sources, in_languages, of_kinds) is not null
+                                 or under_path is not null or with_metadata is not null;
+    restriction text := '';
+    allowed uuid[];
+    terms_table text;
+    vector_table text;
+    vector_weight double precision;
+    has_graph boolean;
+    all_chunks double precision;
+    mean_length double precision;
+    ideal double precision;
+    words tsquery[];
+    weights double precision[];
+    frequencies bigint[];
+    picked integer := 0;
+    reach bigint := 0;
+    bm25 text;
+    nearest text;
+    lexical_ids uuid[] := '{}';
+    lexical_scores double precision[] := '{}';
+    vector_ids uuid[] := '{}';
+    cosines double precision[] := '{}';
+begin
+    if of_tenant is null or of_tenant is distinct from core.current_tenant() then
+        raise exception 'the transaction is set to tenant %, not to %', core.current_tenant(), of_tenant
+            using errcode = 'insufficient_privilege';
+    end if;
+    if wanted is null or wanted not between 1 and 500 then
+        raise exception 'wanted must be 1 to 500, not %', wanted using errcode = 'invalid_parameter_value';
+    end if;
+
+    -- What may be found.  A filter that leaves few chunks is worked out first; otherwise each candidate is held against it.
+    if filtered then
+        restriction := ' and exists (select from corpus.chunk join corpus.document using (document_id)'
+            ' where chunk.chunk_id = one.chunk_id and document.tenant = $1'
+            ' and ($2 is null or document.source_id in (select source_id from corpus.source where tenant = $1 and name = any($2)))'
+            ' and ($3 is null or starts_with(document.path, $3))'
+            ' and ($4 is null or chunk.language = any($4))'
+            ' and ($5 is null or document.kind = any($5))'
+            ' and ($6 is null or document.metadata @> $6))';
+        execute 'select array_agg(chunk_id) from (select chunk_id from corpus.chunk as one where tenant = $1'
+                || restriction || ' limit $7) as passing'
+            into allowed
+            using of_tenant, from_sources, under_path, in_languages, of_kinds, with_metadata, few + 1;
+        if allowed is null then
+            return;
+        elsif cardinality(allowed) <= few then
+            restriction := ' and one.chunk_id = any($7)';
+        else
+            allowed := null;
+        end if;
+    end if;
+
+    -- The index version in force.
+    if query_vector is not null then
+        select index.table_name, index.vector_weight into vector_table, vector_weight
+        from corpus.vector_index as index where tenant = of_tenant and state = 'in_force';
+    end if;
+
+    -- The lexical half.  The words that the tenant has, the rarest first.
+    select statistics.chunks, statistics.words / nullif(statistics.chunks, 0)::double precision into all_chunks, mean_length
+    from corpus.statistics where tenant = of_tenant;
+    with asked as (
+        select word, term
+        from unnest(query_terms) with ordinality as given (terms, word), unnest(string_to_array(terms, ' ')) as term
+    ), found as (
+        select term, chunks, ln(1 + (all_chunks - chunks + 0.5) / (chunks + 0.5)) as idf
+        from corpus.term where tenant = of_tenant and term in (select term from asked)
+    )
+    select array_agg(array_to_tsvector(array[term])::text::tsquery order by chunks, term),
+           array_agg((k1 + 1) * idf order by chunks, term),
+           array_agg(chunks order by chunks, term),
+           -- What a chunk of average length would score that has every word once.  A model that is trusted more than words is
+           -- trusted to bridge languages too: then a word that nobody wrote counts against the lexical half.
+           sum(idf) + case when vector_weight > 1 then (
+               select count(*) from (
+                   select from asked left join found using (term) group by word having count(found.term) = 0
+               ) as unknown
+           ) * ln(1 + (all_chunks + 0.5) / 0.5) else 0 end
+    into words, weights, frequencies, ideal
+    from found;
+
+    if words is not null then
+        -- BM25.  A term has one position for each occurrence, so ts_rank of a single term is the sum of 1/n² up to their
+        -- number, divided by the sum of them all; the rounded expression turns that back into the number.
+        select string_agg(format(
+                   '%s * (1 - norm / (norm + round(1 / (1.64493406685 * (1 - ts_rank(''{1,1,1,1}'', terms, %L))) - 0.5)))',
+                   weights[n], words[n]), ' + ')
+        into bm25 from generate_subscripts(words, 1) as n;
+        select 'chunk_terms_' || number into terms_table from core.tenant where tenant = of_tenant;
+        bm25 := format('select one.chunk_id, %s as score'
+                       ' from corpus.%I as one, lateral (select %s + %s * one.length as norm) as length where one.tenant = $1',
+                       bm25, terms_table, k1 * (1 - b), k1 * b / mean_length);
+        loop
+            -- At least one word; with few chunks to compare, all of them.
+            loop
+                picked := picked + 1;
+                reach := reach + frequencies[picked];
+                exit when picked = cardinality(words)
+                          or (allowed is null and reach + frequencies[picked + 1] > most_candidates);
+            end loop;
+            execute 'select coalesce(array_agg(chunk_id), ''{}''), coalesce(array_agg(score), ''{}'') from (' || bm25 || ' and one.terms @@ $8' || restriction
+                    || ' order by score desc limit $9) as best'
+                into lexical_ids, lexical_scores
+                using of_tenant, from_sources, under_path, in_languages, of_kinds, with_metadata, allowed,
+                      (select string_agg(word::text, ' | ')::tsquery from unnest(words[:picked]) as word), depth;
+            -- A filter may have left too few: go on to the more frequent words.
+            exit when picked = cardinality(words) or not filtered or cardinality(lexical_ids) >= depth;
+            most_candidates := 4 * most_candidates;
+        end loop;
+    end if;
+
+    -- The vector half.
+    if vector_table is not null then
+        select exists (
+            select from pg_index
+            join pg_class on pg_class.oid = pg_index.indexrelid
+            join pg_am on pg_am.oid = pg_class.relam
+            where pg_index.indrelid = format('corpus.%I', vector_table)::regclass
+                and pg_am.amname = 'hnsw' and pg_index.indisvalid
+        ) into has_graph;
+        nearest := format('select one.chunk_id, one.embedding <=> $8 as distance from corpus.%I as one where one.tenant = $1',
+                          vector_table) || restriction;
+        if has_graph and allowed is null then
+            perform set_config('hnsw.ef_search', least(1000, 2 * depth)::text, true),
+                    set_config('hnsw.iterative_scan', 'strict_order', true),
+                    set_config('hnsw.max_scan_tuples', '100000', true);
+            execute 'select coalesce(array_agg(chunk_id), ''{}''), coalesce(array_agg(1 - distance), ''{}'')'
+                    ' from (' || nearest || ' order by distance limit $9) as best'
+                into vector_ids, cosines
+                using of_tenant, from_sources, under_path, in_languages, of_kinds, with_metadata, allowed, query_vector, depth;
+        end if;
+        -- Without a graph, or where it did not lead to enough that the filter lets through: compare them all.
+        if not has_graph or allowed is not null or (filtered and cardinality(vector_ids) < depth) then
+            execute 'with one_by_one as materialized (' || nearest || ')'
+                    ' select coalesce(array_agg(chunk_id), ''{}''), coalesce(array_agg(1 - distance), ''{}'')'
+                    ' from (select * from one_by_one order by distance limit $9) as best'
+                into vector_ids, cosines
+                using of_tenant, from_sources, under_path, in_languages, of_kinds, with_metadata, allowed, query_vector, depth;
+        end if;
+    end if;
+
+    -- Each candidate gets the score that only the other half has for it.
+    if bm25 is not null then
+        execute 'select $2 || coalesce(array_agg(chunk_id), ''{}''), $3 || coalesce(array_agg(score), ''{}'') from ('
+                || bm25 || ' and one.chunk_id = any($4)) as rest'
+            into lexical_ids, lexical_scores
+            using of_tenant, lexical_ids, lexical_scores,
+                  array(select id from unnest(vector_ids) as id where id <> all (lexical_ids));
+    end if;
+    if vector_table is not null then
+        execute format('select $1 || coalesce(array_agg(chunk_id), ''{}''), $2 || coalesce(array_agg(1 - (embedding <=> $3)), ''{}'')'
+                       ' from corpus.%I where chunk_id = any($4)', vector_table)
+            into vector_ids, cosines
+            using vector_ids, cosines, query_vector,
+                  array(select id from unnest(lexical_ids) as id where id <> all (vector_ids));
+    end if;
+
+    -- Fused in proportion: the lexical score to the best one or to what it could be, the cosine to the best one.
+    return query
+    with fused as (
+        select chunk_id, coalesce(by_words.score, 0) as lexical, coalesce(by_vector.cosine, 0) as vector
+        from unnest(lexical_ids, lexical_scores) as by_words (chunk_id, score)
+        full join unnest(vector_ids, cosines) as by_vector (chunk_id, cosine) using (chunk_id)
+    ), best as materialized (
+        select greatest(max(lexical), ideal, 1e-9) as lexical, greatest(max(vector), 1e-9) as vector from fused
+    )
+    select fused.chunk_id,
+           (fused.lexical / best.lexical + coalesce(vector_weight, 0) * fused.vector / best.vector) / (1 + coalesce(vector_weight, 0)) as score,
+           fused.lexical, fused.vector
+    from fused cross join best
+    order by score desc, fused.chunk_id
+    limit wanted;
+end
+$$;
+comment on function corpus.search_chunks(text, public.halfvec, text[], integer, text[], text, text[], text[], jsonb) is
+    'The best chunks of a tenant for a query vector and query terms (either may be missing), under filters; scores are 0 to 1, BM25, cosine.';
+revoke all on function corpus.search_chunks(text, public.halfvec, text[], integer, text[], text, text[], text[], jsonb) from public;
+grant execute on function corpus.search_chunks(text, public.halfvec, text[], integer, text[], text, text[], text[], jsonb)
+    to plumbline_app;
+
+create function corpus.build_search_indexes(of_tenant text) returns text[]
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    terms_table text;
+    vector_table text;
+    of_dimensions integer;
+    entries bigint;
+    megabytes bigint;
+    index_name text;
+    built text[] := '{}';
+begin
+    if of_tenant is null or of_tenant is distinct from core.current_tenant() then
+        raise exception 'the transaction is set to tenant %, not to %', core.current_tenant(), of_tenant
+            using errcode = 'insufficient_privilege';
+    end if;
+    perform pg_advisory_xact_lock(hashtextextended('corpus.build_search_indexes ' || of_tenant, 0));
+
+    select 'chunk_terms_' || number into terms_table from core.tenant where tenant = of_tenant;
+    index_name := terms_table || '_words';
+    if to_regclass(format('corpus.%I', terms_table)) is not null then
+        if to_regclass(format('corpus.%I', index_name)) is null
+           and (select chunks from corpus.statistics where tenant = of_tenant) > 2000 then
+            execute format('create index %I on corpus.%I using gin (terms)', index_name, terms_table);
+            built := built || index_name;
+        end if;
+        execute format('analyze corpus.%I', terms_table);
+    end if;
+
+    select table_name, dimensions into vector_table, of_dimensions
+    from corpus.vector_index where tenant = of_tenant and state = 'in_force';
+    if vector_table is not null then
+        execute format('select count(*) from corpus.%I', vector_table) into entries;
+        index_name := vector_table || '_graph';
+        if to_regclass(format('corpus.%I', index_name)) is null and entries * of_dimensions > 16000000 then
+            -- The graph is built in memory or very slowly.
+            megabytes := entries * (2 * of_dimensions + 400) / 1048576 + 64;
+            perform set_config('maintenance_work_mem', least(megabytes, 2048) || 'MB', true)
+            where megabytes > pg_size_bytes(current_setting('maintenance_work_mem')) / 1048576;
+            execute format('alter table corpus.%I set (parallel_workers = 8)', vector_table);
+            execute format('create index %I on corpus.%I using hnsw (embedding halfvec_cosine_ops)', index_name, vector_table);
+            execute format('alter table corpus.%I reset (parallel_workers)', vector_table);
+            built := built || index_name;
+        end if;
+        execute format('analyze corpus.%I', vector_table);
+    end if;
+    return built;
+end
+$$;
+comment on function corpus.build_search_indexes(text) is
+    'Build what makes a tenant''s searches quick, where its size is worth it and it is not there; returns the names of what was built.';
+revoke all on function corpus.build_search_indexes(text) from public;
+grant execute on function corpus.build_search_indexes(text) to plumbline_keeper;

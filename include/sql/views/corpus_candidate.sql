@@ -12,7 +12,7 @@ create or replace view corpus.candidate_document with (security_invoker = true) 
 select
     staged.document_id, staged.tenant, staged.source_id, staged.path, staged.version_id, staged.kind, staged.language,
     staged.bytes, staged.pages, staged.source_sha256, staged.text_sha256, char_length(staged.text) as text_length,
-    chunks.chunks, chunks.last_span_end, 'staged' as origin
+    chunks.chunks, chunks.last_span_end, chunks.last_span_end - char_length(staged.text) as past_end, 'staged' as origin
 from corpus.ingestion_file as file
 join corpus.staged_document as staged on staged.document_id = file.document_id
 cross join lateral (
@@ -25,7 +25,8 @@ union all
 select
     document.document_id, document.tenant, document.source_id, document.path, document.version_id, document.kind,
     document.language, document.bytes, version.pages, document.source_sha256, version.text_sha256,
-    char_length(version.text), chunks.chunks, chunks.last_span_end, 'published'
+    char_length(version.text), chunks.chunks, chunks.last_span_end, chunks.last_span_end - char_length(version.text),
+    'published'
 from corpus.document
 join corpus.document_version as version on version.version_id = document.version_id
 cross join lateral (
@@ -55,6 +56,7 @@ comment on column corpus.candidate_document.text_sha256 is 'SHA-256 of the extra
 comment on column corpus.candidate_document.text_length is 'Characters of the extracted text.';
 comment on column corpus.candidate_document.chunks is 'Number of its chunks.';
 comment on column corpus.candidate_document.last_span_end is 'Where its last chunk ends, in characters.';
+comment on column corpus.candidate_document.past_end is 'Characters from the end of the text to the end of its last chunk: never above zero.';
 comment on column corpus.candidate_document.origin is 'staged: new or changed by the ingestion; published: as it is.';
 
 create or replace view corpus.candidate_chunk with (security_invoker = true) as
@@ -62,7 +64,7 @@ select
     staged.chunk_id, staged.tenant, staged.document_id, staged.ordinal, staged.span_start, staged.span_end, staged.page,
     staged.language, staged.tokens, char_length(staged.text) as text_length, staged.text_sha256, staged.answer_key,
     exists (select from ledger.answer where answer.key = staged.answer_key and answer.vector is not null) as answered,
-    staged.length as words, 'staged' as origin
+    staged.length as words, staged.span_end - staged.span_start - char_length(staged.text) as length_missed, 'staged' as origin
 from corpus.ingestion_file as file
 join corpus.staged_chunk as staged on staged.document_id = file.document_id
 where file.ingestion_id = (select corpus.candidate_ingestion_id()) and file.action = 'store'
@@ -71,7 +73,7 @@ select
     chunk.chunk_id, chunk.tenant, chunk.document_id, chunk.ordinal, chunk.span_start, chunk.span_end, chunk.page,
     chunk.language, chunk.tokens, char_length(chunk.text), chunk.text_sha256, chunk.answer_key,
     exists (select from ledger.answer where answer.key = chunk.answer_key and answer.vector is not null),
-    words.length, 'published'
+    words.length, chunk.span_end - chunk.span_start - char_length(chunk.text), 'published'
 from corpus.chunk
 left join corpus.chunk_terms as words on words.tenant = chunk.tenant and words.chunk_id = chunk.chunk_id
 where not exists (
@@ -96,6 +98,7 @@ comment on column corpus.candidate_chunk.text_sha256 is 'SHA-256 of its text.';
 comment on column corpus.candidate_chunk.answer_key is 'Key (ledger.answer) of its embedding.';
 comment on column corpus.candidate_chunk.answered is 'Whether its embedding was bought.';
 comment on column corpus.candidate_chunk.words is 'Number of its words; none, where it is missing from the lexical index.';
+comment on column corpus.candidate_chunk.length_missed is 'Characters by which its span and its text differ in length.';
 comment on column corpus.candidate_chunk.origin is 'staged: of a document that is new or changed; published: as it is.';
 
 create or replace view corpus.candidate_ingestion with (security_invoker = true) as

@@ -40,13 +40,18 @@ class Atom(NamedTuple):
     block: Block
 
 
-_BYTES_PER_TOKEN_AT_LEAST = 1
-_BYTES_PER_CHARACTER_AT_MOST = 4
+_TOKENS_PER_CHARACTER_AT_MOST = 4
+"""A token has at least one byte, and a character at most four."""
+_CHARACTERS_PER_TOKEN_AT_MOST = 64
+"""Longer blocks are not even counted: they would not fit, unless they were nothing but blanks and dashes."""
+_LEAST_CHARACTERS = 24
+"""Shorter sentences and lines go with the next one: a file of a million full stops must not become a million atoms."""
 
+# Each alternative begins only where its run of marks begins, or a line of a million dots would be read a million times.
 _SENTENCE = re.compile(
-    r"""[.!?…]+["'”’»)\]*_]*(?=\s+["'“‘«(\[*_]*[^\sa-z])\s+"""  # Latin, Cyrillic, Greek: an end, white space, no lower case
-    r"""|[。！？｡]+["'”’」』）)】]*\s*"""  # Chinese and Japanese need no space
-    r"""|[؟۔।॥።]+\s*""",
+    r"""(?<![.!?…])[.!?…]++["'”’»)\]*_]*+\s++(?=["'“‘«(\[*_]*+[^\sa-z])"""  # an end, white space, no lower case
+    r"""|(?<![。！？｡])[。！？｡]++["'”’」』）)】]*+\s*+"""  # Chinese and Japanese need no space
+    r"""|(?<![؟۔।॥])[؟۔।॥]++\s*+""",
 )
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _CHOSEN = "".join(map(chr, (code for code in range(0x30, 0xD7A4) if code % 16 == 7 and chr(code).isalnum())))
@@ -64,7 +69,9 @@ def atoms(text: str, blocks: Iterable[Block], count: Callable[[str], int], at_mo
     previous: Block | None = None
     for block in blocks:
         cut = _cut_before(block, previous, text)
-        tokens = count(text[block.start : block.end])
+        tokens = at_most + 1
+        if block.end - block.start <= at_most * _CHARACTERS_PER_TOKEN_AT_MOST:
+            tokens = count(text[block.start : block.end])
         if tokens <= at_most:
             yield Atom(block.start, block.end, tokens, cut, block)
         else:
@@ -106,28 +113,34 @@ def _pieces(text: str, block: Block, cut: int, count: Callable[[str], int], at_m
 
 
 def _lines(text: str, block: Block) -> Iterator[tuple[int, int]]:
+    start = block.start
     for found in _LINE.finditer(text, block.start, block.end):
-        if not found[0].isspace():
-            yield found.start(), found.start() + len(found[0].rstrip())
+        if found.end() - start >= _LEAST_CHARACTERS:
+            yield from _visible(text, start, found.end(), indented=True)
+            start = found.end()
+    yield from _visible(text, start, block.end, indented=True)
 
 
 def _sentences(text: str, block: Block) -> Iterator[tuple[int, int]]:
     start = block.start
     for found in _SENTENCE.finditer(text, block.start, block.end):
-        yield from _visible(text, start, found.end())
-        start = found.end()
+        if found.end() - start >= _LEAST_CHARACTERS:
+            yield from _visible(text, start, found.end())
+            start = found.end()
     yield from _visible(text, start, block.end)
 
 
 def _runs(text: str, start: int, end: int, at_most: int) -> Iterator[tuple[int, int]]:
     """Runs of at most 120 characters, which are at most 480 tokens; fewer where less is asked for."""
-    longest = max(1, at_most // _BYTES_PER_CHARACTER_AT_MOST)
+    longest = max(1, at_most // _TOKENS_PER_CHARACTER_AT_MOST)
     for found in _RUN.finditer(text, start, end):
         for part in range(found.start(), found.end(), longest):
             yield from _visible(text, part, min(part + longest, found.end()))
 
 
-def _visible(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _visible(text: str, start: int, end: int, *, indented: bool = False) -> Iterator[tuple[int, int]]:
+    """The span without white space at its ends, but with the indentation of its first line where that has a meaning."""
     piece = text[start:end]
     if piece and not piece.isspace():
-        yield start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
+        first = start + len(piece) - len(piece.lstrip())
+        yield max(start, text.rfind("\n", start, first) + 1) if indented else first, start + len(piece.rstrip())

@@ -1,19 +1,17 @@
 """
-Close cuts, the weakest first, as long as the two sides fit into one chunk.
-
-Two neighbouring pieces are joined when nothing weaker is left to join and the sum fits.  Cuts of equal strength are
-taken in the order of a hash of the characters beside them: an order that belongs to the place and not to its number,
-which is what keeps an edit local.
+From a document to its chunks: pieces, the tokens between them, packing, and the exact count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from zlib import crc32
 
-from plumbline.corpus.chunking.atoms import Atom, Cut, atoms
+from plumbline.corpus.chunking.atoms import Atom, atoms
+from plumbline.corpus.chunking.packing import Limits, Run, pack
 from plumbline.corpus.extraction.model import Block, Extracted
 from plumbline.corpus.language import UNDETERMINED, detect
 from plumbline.corpus.tokens import counter
@@ -21,7 +19,7 @@ from plumbline.corpus.tokens import counter
 MAX_TOKENS = 512
 """No chunk is longer."""
 SECTION_TOKENS = 512
-"""Sections are joined with their neighbours up to this length; longer sections stand alone."""
+"""Sections are joined with their neighbours up to this length; longer ones stand alone."""
 
 _BESIDE = 24
 _TAIL = 16
@@ -52,125 +50,107 @@ def chunk(
 ) -> list[Chunk]:
     """Return the chunks of a document, in order; see the promises of this package."""
     text, count = extracted.text, counter()
+    # A heading is glued to what follows it, and must find room there.
     pieces = list(atoms(text, extracted.blocks, count, max(max_tokens - _HEADROOM, max_tokens // 2)))
     joints = _joints(text, pieces, count)
+    packed = pack(
+        pieces, [joint or 0 for joint in joints], _ranks(text, pieces), Limits(max_tokens, section_tokens)
+    )
     chunks: list[Chunk] = []
-    for first, last, tokens in _fitting(text, pieces, joints, count, max_tokens, section_tokens):
-        start, end = pieces[first].start, pieces[last].end
+    for run in _exact(text, pieces, joints, packed, count, max_tokens):
+        start, end = pieces[run.first].start, pieces[run.last].end
         said = text[start:end]
         language = extracted.language
         if extracted.mixed and (detected := detect(said)) != UNDETERMINED:
             language = detected
-        chunks.append(
-            Chunk(
-                start,
-                end,
-                len(chunks),
-                _common_path([piece.block for piece in pieces[first : last + 1]]),
-                pieces[first].block.page,
-                language,
-                tokens,
-                sha256(said.encode()).digest(),
-            )
-        )
+        blocks = [piece.block for piece in pieces[run.first : run.last + 1]]
+        digest = sha256(said.encode()).digest()
+        path = _common_path(blocks)
+        chunks.append(Chunk(start, end, len(chunks), path, blocks[0].page, language, run.tokens, digest))
     return chunks
 
 
-def _joints(text: str, pieces: list[Atom], count: Callable[[str], int]) -> list[int | None]:
+def _ranks(text: str, pieces: Sequence[Atom]) -> list[int]:
+    """A number for the cut before each piece that depends on the characters beside it alone."""
+    ranks = [0]
+    for left, right in zip(pieces, pieces[1:], strict=False):
+        before = max(left.start, left.end - _BESIDE)
+        ranks.append(crc32(text[before : right.start + _BESIDE].encode()))
+    return ranks
+
+
+def _joints(text: str, pieces: Sequence[Atom], count: Callable[[str], int]) -> list[int | None]:
     """
-    The tokens between each piece and the one before it; None where the sum would not be exact.
+    The tokens between each piece and the one before it; None where a sum of counts would not be exact.
 
     The tokenizer never joins what stands before a line end with what stands after it, so at a line end the counts
-    add up: only the white space, with the punctuation it clings to, has to be counted again.
+    add up: only the white space, with the punctuation it clings to, has to be counted.
     """
-    joints: list[int | None] = [None]
-    known: dict[str, int] = {}
+    joints: list[int | None] = [0]
     for left, right in zip(pieces, pieces[1:], strict=False):
         gap = text[left.end : right.start]
         if not gap.endswith("\n"):
             joints.append(None)
             continue
         tail = text[_tail(text, left) : left.end]
-        joined = tail + gap
-        if joined not in known:
-            known[joined] = count(joined) - count(tail)
-        joints.append(known[joined])
+        joints.append(_known(tail, gap) if len(gap) < _TAIL else count(tail + gap) - count(tail))
     return joints
 
 
+@lru_cache(maxsize=4096)
+def _known(tail: str, gap: str) -> int:
+    """The tokens that a gap adds; there are few kinds, of which each is counted once."""
+    count = counter()
+    return count(tail + gap) - count(tail)
+
+
 def _tail(text: str, piece: Atom) -> int:
-    """Where the last characters begin that the white space after a piece can be joined with."""
+    """
+    Where the last characters of a piece begin that white space after it can be joined with.
+
+    That is never a letter or a digit, and any run of other characters; where in doubt, more than enough.
+    """
     last = piece.end - 1
     if text[last].isascii() and text[last].isalnum():
+        return piece.end
+    if last > piece.start and text[last].isascii() and text[last - 1].isascii() and text[last - 1].isalnum():
         return last
-    before = last - 1
-    if before >= piece.start and text[before].isascii() and text[before].isalnum() and text[last].isascii():
-        return before
     start = max(piece.start, piece.end - _TAIL)
     while start > piece.start and not text[start].isalnum():
         start -= 1
     return start
 
 
-def _fitting(
+def _exact(
     text: str,
-    pieces: list[Atom],
-    joints: list[int | None],
+    pieces: Sequence[Atom],
+    joints: Sequence[int | None],
+    runs: Sequence[Run],
     count: Callable[[str], int],
     max_tokens: int,
-    section_tokens: int,
-) -> Iterator[tuple[int, int, int]]:
-    """The chunks as (first piece, last piece, exact tokens), in order."""
-    for first, last, tokens in _closed(text, pieces, joints, max_tokens, section_tokens):
-        if None not in joints[first + 1 : last + 1]:
-            yield first, last, tokens
+) -> Iterator[Run]:
+    """The runs with their exact tokens; one that turns out too long is cut at its strongest place."""
+    pending = list(reversed(runs))
+    while pending:
+        run = pending.pop()
+        between = joints[run.first + 1 : run.last + 1]
+        if None in between:
+            tokens = count(text[pieces[run.first].start : pieces[run.last].end])
         else:
-            yield from _counted(text, pieces, first, last, count, max_tokens)
+            tokens = sum(piece.tokens for piece in pieces[run.first : run.last + 1]) + sum(filter(None, between))
+        if tokens <= max_tokens or run.first == run.last:
+            yield run._replace(tokens=tokens)
+            continue
+        middle = run.first + run.last
+        cut = max(range(run.first + 1, run.last + 1), key=lambda at: (pieces[at].cut, -abs(2 * at - middle)))
+        pending += (Run(cut, run.last, 0), Run(run.first, cut - 1, 0))
 
 
-def _closed(
-    text: str, pieces: list[Atom], joints: list[int | None], max_tokens: int, section_tokens: int
-) -> Iterator[tuple[int, int, int]]:
-    """Close the cuts, the weakest first."""
-    order = sorted(
-        (pieces[at].cut, crc32(text[pieces[at - 1].end - _BESIDE : pieces[at].start + _BESIDE].encode()), at)
-        for at in range(1, len(pieces))
-    )
-    size = [piece.tokens for piece in pieces]  # valid at the first piece of a run
-    first = list(range(len(pieces)))  # valid at the last piece of a run
-    last = list(range(len(pieces)))  # valid at the first piece of a run
-    for cut, _, at in order:
-        left, right = first[at - 1], last[at]
-        together = size[left] + (joints[at] or 0) + size[at]
-        if together <= (max_tokens if cut < Cut.HEADING_6 else section_tokens):
-            size[left] = together
-            last[left], first[right] = right, left
-    at = 0
-    while at < len(pieces):
-        yield at, last[at], size[at]
-        at = last[at] + 1
-
-
-def _counted(
-    text: str, pieces: list[Atom], first: int, last: int, count: Callable[[str], int], max_tokens: int
-) -> Iterator[tuple[int, int, int]]:
-    """A run whose tokens were added up across places where sums may be off: counted, and cut if it is too long."""
-    tokens = count(text[pieces[first].start : pieces[last].end])
-    if tokens <= max_tokens or first == last:
-        yield first, last, tokens
-        return
-    middle = max(range(first + 1, last + 1), key=lambda at: (pieces[at].cut, -abs(2 * at - first - last)))
-    yield from _counted(text, pieces, first, middle - 1, count, max_tokens)
-    yield from _counted(text, pieces, middle, last, count, max_tokens)
-
-
-def _common_path(blocks: list[Block]) -> tuple[str, ...]:
+def _common_path(blocks: Sequence[Block]) -> tuple[str, ...]:
     path = blocks[0].heading_path
     for block in blocks:
         if block.heading_path is not path and block.heading_path[: len(path)] != path:
-            other = block.heading_path
-            same = 0
-            while same < min(len(path), len(other)) and path[same] == other[same]:
-                same += 1
-            path = path[:same]
+            both = zip(path, block.heading_path, strict=False)
+            same = next((number for number, (one, other) in enumerate(both) if one != other), None)
+            path = path[: min(len(path), len(block.heading_path)) if same is None else same]
     return path

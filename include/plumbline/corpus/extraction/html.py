@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from plumbline.corpus.extraction.builder import Builder
-from plumbline.corpus.extraction.model import BlockKind, Limits, Metadata, Part
+from plumbline.corpus.extraction.model import BlockKind, Limits, Metadata, Part, Unreadable
 from plumbline.corpus.extraction.text import decode, shorten
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ _LINE_BREAK = "\v"
 _BROKEN = re.compile(r" *\v *")
 _MAIN_AT_LEAST = 200
 _CELL_AT_MOST = 2_000
+_LAYOUTS = 4
+_DEEPEST = 5_000
+_TAG = re.compile(r"<(/?)(?:div|section|article|span|a|b|i|em|strong|font|center|table|ul|ol|dl|blockquote|q|form)\b", re.I)
 
 
 def read_html(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part], Metadata]:
@@ -66,7 +69,9 @@ def read_html(content: bytes, limits: Limits) -> tuple[str, str | None, list[Par
     """
     from selectolax.lexbor import LexborHTMLParser
 
-    page = LexborHTMLParser(decode(content, declared=_declared(content)).replace("\x00", ""))
+    source = decode(content, declared=_declared(content)).replace("\x00", "")
+    _demand_shallow(source)
+    page = LexborHTMLParser(source)
     metadata = _metadata(page.root)
     title = str(metadata["title"]) if "title" in metadata else None
     body = page.body
@@ -88,6 +93,15 @@ def _titled(title: str, builder: Builder) -> tuple[str, str, list[Part]]:
     lead = f"# {title}\n\n"
     moved = [part._replace(start=part.start + len(lead), end=part.end + len(lead)) for part in builder.parts]
     return lead + builder.text, title, [Part(0, len(lead), "heading", 1, None, title), *moved]
+
+
+def _demand_shallow(source: str) -> None:
+    """Refuse elements nested thousands deep: the parser's time grows with the square of the depth."""
+    depth = 0
+    for tag in _TAG.finditer(source):
+        depth = max(0, depth - 1) if tag[1] else depth + 1
+        if depth > _DEEPEST:
+            raise Unreadable("malformed", f"The page nests its elements more than {_DEEPEST:,} deep.")
 
 
 def _declared(content: bytes) -> str | None:
@@ -141,6 +155,7 @@ class _Reader:
         self._mark: str | None = None
         self._quotes = 0
         self._heading = 0
+        self._layouts = 0  # open tables that only place things
 
     def read(self, root: LexborNode, *, whole: bool) -> None:
         """Add the blocks of this element; `whole` keeps what looks like machinery."""
@@ -172,7 +187,7 @@ class _Reader:
         elif tag == "pre":
             self._flush()
             self._builder.add(node.text(deep=True), "code")
-        elif tag == "table" and _is_data(node):
+        elif tag == "table" and self._layouts < _LAYOUTS and _is_data(node):
             self._flush()
             self._table(node)
         else:
@@ -189,6 +204,8 @@ class _Reader:
             self._mark = self._next_mark()
         elif tag == "blockquote":
             self._quotes += 1
+        elif tag == "table":
+            self._layouts += 1
         elif tag in _HEADINGS:
             self._heading = _HEADINGS[tag]
 
@@ -202,6 +219,8 @@ class _Reader:
             self._mark = None
         elif tag == "blockquote":
             self._quotes -= 1
+        elif tag == "table":
+            self._layouts -= 1
         elif tag in _HEADINGS:
             self._heading = 0
 

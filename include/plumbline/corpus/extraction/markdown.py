@@ -14,15 +14,22 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from plumbline.corpus.extraction.frontmatter import split_front_matter
-from plumbline.corpus.extraction.model import BlockKind, Metadata, Part
+from plumbline.corpus.extraction.model import BlockKind, Metadata, Part, bounded
 from plumbline.corpus.extraction.text import plain_parts, shorten
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-_TOO_LONG = 5_000_000
+_WINDOW = 200_000
+_TOO_LONG = 1_000_000
 _TOO_LONG_LINE = 200_000
+
+_FREE_HEADING = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,})|\n\n(?=#{1,6} )", re.MULTILINE)
+# The line below a table's head.  Found here and not by the parser, which would make seven objects of each cell.
+_DELIMITERS = re.compile(
+    r"\n[ \t>]*+(?:\|[ \t]*+:?-++:?[ \t]*+\||\|?[ \t]*+:?-++:?[ \t]*+\|[ \t]*+:?-)[-:| \t]*+(?=\n|\Z)",
+)
 
 _OPENERS = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,})|`[^`\n]{1,300}`|<!--|\{%-?", re.MULTILINE)
 _COMMENT_END = re.compile(r"\{%-?\s*endcomment\s*-?%\}")
@@ -42,7 +49,7 @@ def read_markdown(source: str) -> tuple[str, str | None, list[Part], Metadata]:
     text = without_comments_and_tags(body).strip("\n")
     title = metadata.get("title")
     declared = shorten(str(title)) if title else None
-    parts = list(_parts(text))
+    parts = bounded(_parts(text))
     headings = [part.title for part in parts if part.kind == "heading" and part.title]
     if declared and declared not in headings[:2]:
         # The page shows its title above the text; a reader, and a search, must find it there too.
@@ -72,7 +79,7 @@ def without_comments_and_tags(source: str) -> str:
         if opener[0].startswith("`") or opener[0] in unclosed:
             position = opener.end()
             continue
-        end, shown = _end_of_comment(source, opener) if opener[0] == "<!--" else _end_of_tag(source, opener)
+        end, shown = _end_of_comment(source, opener) if opener[0] == "<!--" else _end_of_tag(source, opener, unclosed)
         if end < 0:
             if opener[0] == "<!--":
                 unclosed.add("<!--")
@@ -95,14 +102,16 @@ def _end_of_comment(source: str, opener: re.Match[str]) -> tuple[int, str]:
     return (end + 3, "") if end >= 0 else (-1, "")
 
 
-def _end_of_tag(source: str, opener: re.Match[str]) -> tuple[int, str]:
+def _end_of_tag(source: str, opener: re.Match[str], unclosed: set[str]) -> tuple[int, str]:
     end = source.find("%}", opener.end(), opener.end() + _TAG_AT_MOST)
     if end < 0:
         return -1, ""
     inside = source[opener.end() : end].strip("- \n\t")
     name, _, arguments = inside.partition(" ")
     if name == "comment":
-        closing = _COMMENT_END.search(source, end)
+        closing = None if name in unclosed else _COMMENT_END.search(source, end)
+        if closing is None:
+            unclosed.add(name)  # not looked for again: a file full of openings must stay linear
         return (closing.end() if closing else end + 2), ""
     quoted = ["".join(found) for found in _QUOTED.findall(arguments)]
     shown = next((word for word in reversed(quoted) if word), "")
@@ -120,12 +129,31 @@ def plain_title(source: str) -> str:
 
 
 def _parts(text: str) -> Iterator[Part]:
-    lines = text.split("\n")
-    if len(text) > _TOO_LONG or max(map(len, lines)) > _TOO_LONG_LINE:
-        # Nobody writes this by hand; what follows must stay linear, and paragraphs are structure enough.
-        yield from plain_parts(text)
-        return
-    starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
+    for start, end in _windows(text):
+        window = text[start:end]
+        # Nobody writes lines or sections like these by hand; paragraphs are structure enough, and memory stays flat.
+        odd = len(window) > _TOO_LONG or max(map(len, window.split("\n"))) > _TOO_LONG_LINE
+        for part in plain_parts(window) if odd else _parsed(window):
+            yield part._replace(start=part.start + start, end=part.end + start) if start else part
+
+
+def _windows(text: str) -> Iterator[tuple[int, int]]:
+    """The text in pieces that can be parsed apart: a long one is cut before headings that stand free."""
+    start = 0
+    if len(text) > 2 * _WINDOW:
+        position = 0
+        while found := _FREE_HEADING.search(text, position):
+            position = found.end()
+            if found["fence"]:
+                position = _end_of_fence(text, found["fence"], found.end())
+            elif found.end() - start > _WINDOW:
+                yield start, found.end()
+                start = found.end()
+    yield start, len(text)
+
+
+def _parsed(text: str) -> Iterator[Part]:
+    starts = list(accumulate((len(line) + 1 for line in text.split("\n")), initial=0))
     inside: list[str] = []
     tokens = _parser().parse(text)
     for number, token in enumerate(tokens):
@@ -135,6 +163,8 @@ def _parts(text: str) -> Iterator[Part]:
             inside.pop()
         if token.map and (kind := _KINDS.get(token.type)):
             start, end = starts[token.map[0]], min(starts[token.map[1]], len(text))
+            if kind == "paragraph" and _DELIMITERS.search(text, start, end):
+                kind = "table"
             yield _part(kind, start, end, tokens, number, inside)
 
 
@@ -143,7 +173,6 @@ _KINDS: dict[str, BlockKind] = {
     "paragraph_open": "paragraph",
     "fence": "code",
     "code_block": "code",
-    "table_open": "table",
     "html_block": "paragraph",
 }
 
@@ -164,6 +193,6 @@ def _part(kind: BlockKind, start: int, end: int, tokens: list[Token], number: in
 def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    parser = MarkdownIt("commonmark").enable("table")
+    parser = MarkdownIt("commonmark")
     parser.core.ruler.enableOnly(["normalize", "block"])
     return parser

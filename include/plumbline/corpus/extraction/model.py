@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from plumbline.core.errors import Fatal
@@ -49,7 +50,7 @@ class Limits:
 
     seconds: float = 30.0
     memory_bytes: int = 1024 * 1024 * 1024
-    characters: int = 20_000_000
+    characters: int = 10_000_000
     pages: int = 5_000
 
 
@@ -64,8 +65,7 @@ class Part(NamedTuple):
     title: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """
     A piece of a document's structure.
 
@@ -99,7 +99,14 @@ class Extracted:
     mixed: bool = False
 
 
+_PARTS_AT_MOST = 100_000
+
 _NOT_WHITE = re.compile(r"\S")
+
+
+def bounded(parts: Iterable[Part]) -> list[Part]:
+    """As many parts as any document needs; the rest of one that has more becomes a single paragraph, and nothing is lost."""
+    return list(islice(parts, _PARTS_AT_MOST))
 
 
 def with_paths(text: str, parts: Iterable[Part]) -> list[Block]:
@@ -122,8 +129,8 @@ def with_paths(text: str, parts: Iterable[Part]) -> list[Block]:
                 above.append((part.level, part.title))
             path = tuple([title for _, title in above])
         page = part.page
-        blocks.append(Block(*span, part.kind, part.level, path, page))
         end = span[1]
+        blocks.append(Block(span[0], end, part.kind, part.level, path, page))
     if loose := _trimmed(text, end, len(text)):
         blocks.append(Block(*loose, "paragraph", 0, path, page))
     return blocks
@@ -131,10 +138,13 @@ def with_paths(text: str, parts: Iterable[Part]) -> list[Block]:
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
     """The span from the beginning of its first line that is not blank to its last character that is not white."""
-    found = _NOT_WHITE.search(text, start, end)
-    if not found:
+    if start >= end:
         return None
-    line = text.rfind("\n", start, found.start()) + 1
+    if text[start].isspace():
+        found = _NOT_WHITE.search(text, start, end)
+        if not found:
+            return None
+        start = max(start, text.rfind("\n", start, found.start()) + 1)
     while text[end - 1].isspace():
         end -= 1
-    return max(start, line), end
+    return start, end

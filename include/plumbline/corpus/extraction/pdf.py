@@ -29,7 +29,6 @@ _ENDS_SENTENCE = (".", "!", "?", ":", "…", "。", "！", "？")
 _NO_TITLE = re.compile(r"(?i)untitled|microsoft (?:word|powerpoint|excel)|\.(?:docx?|pptx?|xlsx?|indd|tex|dvi|qxd)$|^\W*$")
 _BOLD = re.compile(rb"(?i)bold|black|heavy|demi|-medi\b|^(?:[a-z]{6}\+)?cmb")
 _HEADING_AT_MOST = 160
-_HEADING_STYLES = 4
 _LARGER = 1.08
 _REPEATED_FROM = 3
 
@@ -141,7 +140,7 @@ def _lines(page: PdfPage, number: int) -> Iterator[_Line]:
                 # PDFium joins the lines of a hyphenated word; the next line then follows the last of them.
                 foot = _place(layer, end)[1] if "\ufffe" in first else base
                 bold = _is_bold(layer, at) and _is_bold(layer, end)
-                size = round(raw.FPDFText_GetFontSize(layer.raw, (at + end) // 2) * 2) / 2
+                size = round(raw.FPDFText_GetFontSize(layer.raw, at) * 2) / 2
                 text = first.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
                 yield _Line(text, _Style(size, bold), left, base, foot, number)
             start += len(said) + 1
@@ -209,7 +208,7 @@ def _without_edge(pages: list[list[_Line]], edge: int) -> list[list[_Line]]:
     if times < _REPEATED_FROM or times < 0.6 * len(pages):
         return pages
     return [
-        (lines[1:] if edge == 0 else lines[:-1]) if found == pattern else lines
+        (lines[1:] if edge == 0 else lines[:-1]) if found == pattern and len(lines) > 1 else lines
         for lines, found in zip(pages, patterns, strict=True)
     ]
 
@@ -217,20 +216,29 @@ def _without_edge(pages: list[list[_Line]], edge: int) -> list[list[_Line]]:
 def _heading_levels(pages: list[list[_Line]]) -> Mapping[_Style, int]:
     """The styles that are used for headings: larger than the body's, or bold where it is not, and for little text."""
     styles: Counter[_Style] = Counter()
+    titles: set[_Style] = set()
     for lines in pages:
         for line in lines:
             styles[line.style] += len(line.text)
-    total = styles.total()
-    if not total:
+            if _may_be_heading(line.text):
+                titles.add(line.style)
+    if not styles:
         return {}
-    body = styles.most_common(1)[0][0]
-    standing_out = [
-        style
-        for style, share in styles.items()
-        if share < 0.2 * total
-        and (style.size >= body.size * _LARGER or (style.bold and not body.bold and style.size >= body.size))
-    ]
-    return {style: min(level, _HEADING_STYLES) for level, style in enumerate(sorted(standing_out, reverse=True), 1)}
+    body, total = styles.most_common(1)[0][0], styles.total()
+    standing_out = sorted(
+        (
+            style
+            for style in titles
+            if styles[style] < 0.2 * total
+            and (style.size >= body.size * _LARGER or (style.bold and not body.bold and style.size >= body.size))
+        ),
+        reverse=True,
+    )
+    return {style: min(level, 6) for level, style in enumerate(standing_out, 1)}
+
+
+def _may_be_heading(said: str) -> bool:
+    return len(said) <= _HEADING_AT_MOST and sum(map(str.isalpha, said)) > 2 and not said.endswith((".", ",", ";"))
 
 
 def _lay_out(pages: list[list[_Line]], levels: Mapping[_Style, int], builder: Builder) -> None:
@@ -274,7 +282,7 @@ def _add(lines: list[_Line], levels: Mapping[_Style, int], builder: Builder) -> 
     first = lines[0]
     said = "\n".join(line.text for line in lines)
     level = levels.get(first.style, 0)
-    if level and len(said) <= _HEADING_AT_MOST and sum(map(str.isalpha, said)) > 1 and not said.endswith((".", ",", ";")):
+    if level and _may_be_heading(said):
         builder.add(said.replace("\n", " "), "heading", level=level, page=first.page, mark="#" * level + " ")
     elif _BULLET.match(said):
         builder.add(said, "list_item", level=1, page=first.page)

@@ -8,7 +8,7 @@ import re
 from pathlib import PurePosixPath
 
 from plumbline.corpus.extraction.markdown import read_markdown
-from plumbline.corpus.extraction.model import Extracted, Limits, Metadata, Part, Unreadable, with_paths
+from plumbline.corpus.extraction.model import Extracted, Limits, Metadata, Part, Unreadable, bounded, with_paths
 from plumbline.corpus.extraction.pool import SHARED
 from plumbline.corpus.extraction.text import decode, first_line, plain_parts, tidy
 from plumbline.corpus.intake import Kind
@@ -23,8 +23,6 @@ def extract(content: bytes, kind: Kind, path: str, *, limits: Limits = Limits())
         Unreadable: It holds no text that can be read; the error says why.
     """
     text, title, parts, metadata = _read(content, kind, limits)
-    if len(text) > limits.characters:
-        raise Unreadable("oversized", f"The document holds more than {limits.characters:,} characters of text.")
     if not text.strip():
         raise Unreadable("empty", "The document holds no text.")
     language, mixed = of_document(text)
@@ -32,11 +30,11 @@ def extract(content: bytes, kind: Kind, path: str, *, limits: Limits = Limits())
 
 
 def _read(content: bytes, kind: Kind, limits: Limits) -> tuple[str, str | None, list[Part], Metadata]:
-    if kind == "text":
+    if kind in ("text", "markdown"):
         text = tidy(decode(content)).strip("\n")
-        return text, None, list(plain_parts(text)), {}
-    if kind == "markdown":
-        return read_markdown(tidy(decode(content)))
+        if len(text) > limits.characters:
+            raise Unreadable("oversized", f"The document holds more than {limits.characters:,} characters of text.")
+        return (text, None, bounded(plain_parts(text)), {}) if kind == "text" else read_markdown(text)
     return SHARED.read(content, kind, limits)
 
 

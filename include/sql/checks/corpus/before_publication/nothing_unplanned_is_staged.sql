@@ -6,4 +6,4 @@ left join corpus.ingestion_file as file
     on file.ingestion_id = %(ingestion_id)s
     and file.document_id = staged.document_id
     and file.action = 'store'
-where staged.source_id = %(source_id)s and file.document_id is null
+where staged.source_id = (select source_id from corpus.ingestion where ingestion_id = %(ingestion_id)s) and file.document_id is null

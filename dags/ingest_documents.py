@@ -1,0 +1,59 @@
+"""
+# Ingest documents
+
+Turn what is new, changed or gone in a folder into searchable, cited, traceable chunks.
+
+|  |  |
+|---|---|
+| Reads | the inbox (`PLUMBLINE_INBOX`), or the folder given when it is triggered |
+| Writes | documents, chunks, words and vectors in `corpus`; calls and answers in `ledger`; `lineage` |
+| Again | safe: an unchanged document costs nothing, and no answer of the model is paid for twice |
+| Broken | [Runbook](plumbline/runbooks/ingest_documents) (`docs/runbooks/ingest_documents.md`) |
+"""
+
+from airflow.sdk import Param, dag
+from pendulum import datetime
+
+from plumbline.corpus import ingesting
+from plumbline_airflow.assets import PUBLISHED_INDEX
+from plumbline_airflow.checks import check
+from plumbline_airflow.defaults import DEFAULT_ARGS, Tag
+from plumbline_airflow.steps import step
+
+
+@dag(
+    description="Documents in a folder become a searchable, checked and traceable knowledge base.",
+    schedule="@hourly",
+    start_date=datetime(2026, 1, 1),
+    catchup=False,
+    # Two runs over one source would only wait for each other.
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS,
+    tags=[Tag.CORPUS, Tag.TIER_1],
+    doc_md=__doc__,
+    params={
+        "folder": Param("", type="string", title="Folder", description="Folder to read; empty: the inbox."),
+        "source": Param(
+            "", type="string", title="Source", description="Name of the source; empty: the folder's own."
+        ),
+    },
+)
+def ingest_documents() -> None:
+    """Scan, prepare, check, publish, index: a failure before `publish` leaves the published index as it is."""
+    shards = step(ingesting.scan_source, maps="shards")(
+        folder="{{ params.folder }}", source="{{ params.source }}"
+    )
+    ingestion_id = shards["ingestion_id"]
+
+    prepare = step(ingesting.prepare_documents, max_active_tis_per_dagrun=2)
+    prepared = prepare.partial(ingestion_id=ingestion_id).expand(shard=shards)
+
+    checked = check("corpus/candidate", ingestion_id=ingestion_id)
+    published = step(ingesting.publish_index, outlets=[PUBLISHED_INDEX])(ingestion_id=ingestion_id)
+    # An index built while rows are loaded costs several times what it costs afterwards.
+    indexed = step(ingesting.build_search_indexes)(ingestion_id=ingestion_id)
+
+    prepared >> checked >> published >> indexed
+
+
+ingest_documents()

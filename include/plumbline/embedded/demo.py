@@ -1,0 +1,280 @@
+"""
+The demo: from documents to a searchable knowledge base, watched.
+
+Starts what does not run, lets Airflow ingest the folder, follows the run, and shows what came of it.  It may be run
+again at any time: parts that are up stay up, and documents that have not changed cost nothing.  Interrupted, it ends
+the parts that it started; when it has finished, they stay up until `make down`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from plumbline.core.settings import PROJECT_ROOT, Settings
+from plumbline.embedded import outcome, processes
+from plumbline.embedded.airflow_api import AirflowApi
+from plumbline.embedded.errors import EmbeddedError, PartFailed
+from plumbline.embedded.home import write_atomically
+from plumbline.embedded.parts import last_telling_line
+from plumbline.embedded.services import Installation
+from plumbline.embedded.terminal import Progress
+
+DAG = "ingest_documents"
+_DAG_SECONDS = 120.0
+_RUN_SECONDS = 3600.0
+_LOOK_SECONDS = 0.5
+_SCHEDULE_SECONDS = 15.0
+_HANDOVER_SECONDS = 90.0
+_FINISHED = ("success", "failed")
+_DONE = frozenset({"success", "skipped", "removed"})
+_LOST = frozenset({"failed", "upstream_failed"})
+
+
+class RunFailed(EmbeddedError):
+    """The run of the DAG failed; the message names the task and its log."""
+
+
+def run_demo(documents: Path) -> int:
+    """Do all of it; return the exit code."""
+    folder = documents.expanduser()
+    folder = folder if folder.is_absolute() else PROJECT_ROOT / folder
+    if not folder.is_dir():
+        raise EmbeddedError(f"There is no folder {folder}: name one with `make demo DOCUMENTS=folder`.")
+    installation = Installation.here()
+    with installation.home.alone(), _undone_when_interrupted(installation) as started:
+        seconds = _start(installation, started)
+        began = time.monotonic()
+        run_id = _ingest(installation, folder.resolve())
+        seconds["ingest"] = round(time.monotonic() - began, 1)
+        began = time.monotonic()
+        with outcome.opened(installation) as found:
+            summary = found.summary(run_id)
+            found.show_summary(summary)
+            for question in found.questions(folder, summary):
+                found.show_search(question)
+        seconds["show"] = round(time.monotonic() - began, 1)
+        write_atomically(
+            installation.home.summary_file,
+            json.dumps(demo_record(summary, seconds), indent=2) + "\n",
+            mode=0o644,
+        )
+        started.clear()
+    print()
+    return show_address(installation)
+
+
+def show_address(installation: Installation | None = None) -> int:
+    """Print the address and sign-in of Airflow; return 1 when it does not run."""
+    installation = installation or Installation.here()
+    if not installation.running():
+        print("Airflow does not run: `make demo` starts it.")
+        return 1
+    api = installation.api
+    user, password = installation.sign_in
+    print(f"Airflow:  {api.address}   user {user}   password {password}")
+    print(f"Runs of the pipeline:  {api.address}/dags/{DAG}")
+    print("`make open` prints this again, `make down` stops everything.")
+    return 0
+
+
+def stop() -> int:
+    """End everything that runs; a demo that is at work is interrupted first."""
+    installation = Installation.here()
+    holder = installation.home.holder()
+    if holder:
+        processes.send(holder, signal.SIGTERM)
+        processes.wait_until(lambda: not processes.alive(holder), _HANDOVER_SECONDS)
+    with installation.home.alone(), Progress("stop") as progress:
+        ended = installation.down(progress.show)
+        progress.done(", ".join(ended) or "nothing was running")
+    return 0
+
+
+def demo_record(summary: Mapping[str, Any], seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Return what demo.json holds.  Pure."""
+    names = ("documents", "chunks", "embedded", "refused", "requests", "tokens", "cost_usd")
+    return {**{name: summary[name] for name in names}, "seconds": dict(seconds)}
+
+
+def task_line(tasks: Sequence[Mapping[str, Any]]) -> str:
+    """Return in a few words how far a run is, from its task instances.  Pure."""
+    if not tasks:
+        return "waiting for the scheduler"
+    states = Counter(str(task["state"] or "waiting") for task in tasks)
+    done = sum(states[state] for state in _DONE)
+    at_work = sorted({task["task_id"] for task in tasks if task["state"] == "running"})
+    lost = sorted({task["task_id"] for task in tasks if task["state"] in _LOST | {"up_for_retry"}})
+    words = [f"{done} of {len(tasks)} tasks done"]
+    words += [f"at work: {', '.join(at_work)}"] if at_work else []
+    words += [f"in trouble: {', '.join(lost)}"] if lost else []
+    return "; ".join(words)
+
+
+def _start(installation: Installation, started: list[str]) -> dict[str, float]:
+    if installation.running():
+        return {}
+    with Progress("start the parts") as progress:
+        seconds = installation.up(progress.show, started)
+        progress.done("PostgreSQL, the model server and Airflow answer on 127.0.0.1")
+    return seconds
+
+
+@contextlib.contextmanager
+def _undone_when_interrupted(installation: Installation) -> Iterator[list[str]]:
+    """Give a list for the names of the parts that are started; while it holds any, leaving early ends those."""
+    started: list[str] = []
+    try:
+        yield started
+    except BaseException:
+        if started:
+            handlers = {
+                number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)
+            }
+            with Progress("end what this run started"):
+                installation.end(started)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        raise
+
+
+def _ingest(installation: Installation, folder: Path) -> str:
+    """Run the DAG on the folder and return the id of the run."""
+    api = installation.api
+    installation.keep_settings(
+        PLUMBLINE_INBOX=str(folder)
+    )  # the hourly runs read the same folder from now on
+    with Progress("find the DAGs") as progress:
+        names = _find_dags(installation, api, progress)
+        progress.done(", ".join(names))
+    with Progress(f"run {DAG} on {folder}") as progress:
+        inbox = Settings.load(
+            {**installation.inherited, "PLUMBLINE_HOME": str(installation.home.folder)}
+        ).inbox
+        run_id = _unpause(api, names, progress)
+        if run_id:
+            _follow(installation, api, run_id, progress)
+        if run_id is None or inbox != folder:
+            run_id = api.trigger(DAG, {"folder": str(folder)})
+            _follow(installation, api, run_id, progress)
+        if (state := api.run(DAG, run_id)["state"]) != "success":
+            raise RunFailed(_failure(installation, api, run_id, state))
+    return run_id
+
+
+def _unpause(api: AirflowApi, names: Sequence[str], progress: Progress) -> str | None:
+    """
+    Unpause the DAGs; return the run of ours that is under way then, None where there is none.
+
+    A DAG that is unpaused for the first time is run by the scheduler at once, for the hour that has begun.  That run
+    reads the inbox, which is the folder of the demo, so it would be odd to start a second one.
+    """
+    paused = api.dag(DAG) or {}
+    for name in names:
+        api.unpause(name)
+    limit = time.monotonic() + _SCHEDULE_SECONDS
+    while paused.get("is_paused") and time.monotonic() < limit:
+        progress.show("waiting for the scheduler")
+        if runs := api.unfinished_runs(DAG):
+            return runs[0]
+        if is_later((api.dag(DAG) or {}).get("next_dagrun_run_after"), datetime.now(UTC)):
+            break
+        time.sleep(_LOOK_SECONDS)
+    runs = api.unfinished_runs(DAG)
+    return runs[0] if runs else None
+
+
+def is_later(moment: str | None, now: datetime) -> bool:
+    """Whether a moment that Airflow names is still to come.  Pure."""
+    return moment is not None and datetime.fromisoformat(moment) > now
+
+
+def _find_dags(installation: Installation, api: AirflowApi, progress: Progress) -> list[str]:
+    """Wait until Airflow knows every DAG file of the project; return the names of the DAGs."""
+    wanted = {path.stem for path in (installation.project / "dags").glob("*.py")}
+    limit = time.monotonic() + _DAG_SECONDS
+    while True:
+        known = {dag["dag_id"] for dag in api.dags()}
+        if wanted <= known:
+            return sorted(known)
+        if errors := api.import_errors():
+            file, trace = next(iter(errors.items()))
+            raise PartFailed(f"Airflow cannot read {file}: {last_telling_line(trace)}")
+        if time.monotonic() > limit:
+            missing = ", ".join(sorted(wanted - known))
+            raise PartFailed(
+                f"Airflow has not found {missing} after {_DAG_SECONDS:.0f} s: "
+                f"see {installation.home.logs / 'dag-processor.log'}."
+            )
+        progress.show(f"{len(known & wanted)} of {len(wanted)}")
+        time.sleep(_LOOK_SECONDS)
+
+
+def _follow(installation: Installation, api: AirflowApi, run_id: str, progress: Progress) -> None:
+    """Show how far a run is until it has ended, and say when a task has to be tried again."""
+    limit = time.monotonic() + _RUN_SECONDS
+    told: set[tuple[str, int, int]] = set()
+    while api.run(DAG, run_id)["state"] not in _FINISHED:
+        tasks = api.tasks(DAG, run_id)
+        progress.show(task_line(tasks))
+        for task in tasks:
+            attempt = (task["task_id"], task["map_index"], task["try_number"])
+            if task["state"] == "up_for_retry" and attempt not in told:
+                told.add(attempt)
+                progress.tell(
+                    f"{task['task_id']} will be tried again: {_words_of(installation, run_id, task)[0]}"
+                )
+        for part in installation.parts:
+            if not part.running():
+                raise part.failed()
+        if time.monotonic() > limit:
+            raise RunFailed(f"The run {run_id} has not ended after an hour: see {api.address}/dags/{DAG}.")
+        time.sleep(_LOOK_SECONDS)
+    progress.done(f"{len(api.tasks(DAG, run_id))} tasks")
+
+
+def _failure(installation: Installation, api: AirflowApi, run_id: str, state: str) -> str:
+    """Return one sentence for a run that failed: the task, its last words and where they are."""
+    for task in api.tasks(DAG, run_id):
+        if task["state"] == "failed":
+            said, log = _words_of(installation, run_id, task)
+            return f"The task {task['task_id']} failed: {said} (its log: {log})"
+    return f"The run {run_id} ended as {state}: see {api.address}/dags/{DAG}/runs/{run_id}."
+
+
+def _words_of(installation: Installation, run_id: str, task: Mapping[str, Any]) -> tuple[str, Path]:
+    """Return the last error of a task in its own words, and where its log is."""
+    runs = installation.home.airflow / "logs" / f"dag_id={DAG}" / f"run_id={run_id}"
+    folder = runs / f"task_id={task['task_id']}"
+    if task["map_index"] >= 0:
+        folder /= f"map_index={task['map_index']}"
+    log = folder / f"attempt={task['try_number']}.log"
+    try:
+        said = last_error(log.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        said = ""
+    return said or "it died without a word", log
+
+
+def last_error(log: str) -> str:
+    """Return the last error in a task's log of JSON lines, in its own words; empty when there is none.  Pure."""
+    found = ""
+    for line in log.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and entry.get("level") in {"error", "critical"}:
+            details = entry.get("error_detail") or []
+            words = [
+                f"{detail['exc_type']}: {detail['exc_value']}" for detail in details if "exc_value" in detail
+            ]
+            found = (words or [str(entry.get("event", ""))])[-1]
+    return found

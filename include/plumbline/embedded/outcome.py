@@ -1,0 +1,75 @@
+"""
+What the demo shows at its end: the figures of its run and three searches, in the words of the command line.
+
+The one module of the embedded form that looks into the areas; everything else here knows processes only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plumbline.core.receipts import Run
+from plumbline.core.settings import PROJECT_ROOT, Settings
+from plumbline.core.tools import Tools, open_tools
+from plumbline.embedded.services import Installation
+
+_SAMPLES = PROJECT_ROOT / "samples"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The tools of the embedded installation, to look at what a run came to."""
+
+    tools: Tools
+    run: Run
+
+    def summary(self, dag_run_id: str) -> dict[str, Any]:
+        """Return the figures of a run of the DAG."""
+        from plumbline.corpus.summary import summarise
+
+        return summarise(self.tools, self.run, dag_run_id=dag_run_id)
+
+    def show_summary(self, summary: dict[str, Any]) -> None:
+        """Print the figures."""
+        from plumbline.cli.corpus import show_summary
+
+        print()
+        show_summary(summary)
+
+    def questions(self, folder: Path, summary: dict[str, Any]) -> list[str]:
+        """Return three things to search for: the samples' own questions, or titles of the documents."""
+        from plumbline.core import db
+
+        if folder.resolve() == _SAMPLES / "documents":
+            lines = (_SAMPLES / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+            return [entry["text"] for entry in map(json.loads, lines) if entry.get("demo")]
+        with self.tools.db.transaction(self.run.tenant) as session:
+            found = db.rows(session, "embedded/select_titles", ingestion_id=summary["ingestion_id"])
+        return [row["title"] for row in found]
+
+    def show_search(self, question: str) -> None:
+        """Search and print the best result with its cited span."""
+        from plumbline.cli.app import console
+        from plumbline.cli.corpus import show_results
+        from plumbline.corpus.search import search
+
+        console.print(f"\n[bold]plumbline search[/bold] {question!r}", markup=True)
+        show_results(search(self.tools, self.run, question, limit=1))
+
+
+@contextlib.contextmanager
+def opened(installation: Installation) -> Iterator[Outcome]:
+    """Open the tools on the embedded databases, whatever else is set outside."""
+    settings = Settings.load(
+        {**os.environ, **installation.settings(), "PLUMBLINE_HOME": str(installation.home.folder)}
+    )
+    with open_tools(settings) as tools:
+        yield Outcome(
+            tools, Run(tenant=settings.tenant, job="plumbline.demo", code_version=settings.code_version)
+        )

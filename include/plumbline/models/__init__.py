@@ -1,0 +1,31 @@
+"""
+The one door to a model: every call to a provider passes here, and nothing else in the project speaks to one.
+
+    door = Door(tools, run)
+    with door.embedding(use="embed_chunk") as stream:
+        key = stream.add(text, tokens)
+"""
+
+from plumbline.models.door import Door, Proof
+from plumbline.models.endpoints import Endpoint, endpoint_of
+from plumbline.models.errors import MayHaveBeenBilled, PriceUnknown, RetryLater
+from plumbline.models.prices import estimate
+from plumbline.models.requests import Usage
+from plumbline.models.streams import EmbeddingStream
+from plumbline.models.unfinished import UnfinishedCall, list_unknown, release_call
+
+__all__ = [
+    "Door",
+    "EmbeddingStream",
+    "Endpoint",
+    "MayHaveBeenBilled",
+    "PriceUnknown",
+    "Proof",
+    "RetryLater",
+    "UnfinishedCall",
+    "Usage",
+    "endpoint_of",
+    "estimate",
+    "list_unknown",
+    "release_call",
+]

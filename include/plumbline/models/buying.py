@@ -1,0 +1,232 @@
+"""
+Buy answers, one request at a time: pace, claim, send, settle.
+
+The order is the promise.  Nothing is sent that is not in the book, nothing is in the book that may not be
+sent within the second, and an answer in hand is kept before anything else happens.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+import psycopg
+
+from plumbline.core.db import DatabaseUnreachable
+from plumbline.core.errors import PlumblineError
+from plumbline.models import transport, wire
+from plumbline.models.endpoints import Endpoint
+from plumbline.models.errors import (
+    AnswerUnusable,
+    CallRefused,
+    CreditUsedUp,
+    KeyRejected,
+    MayHaveBeenBilled,
+    ProviderFailing,
+    ProviderUnreachable,
+    RetryLater,
+)
+from plumbline.models.ledger import Call, Claim, Ledger
+from plumbline.models.policy import REFUSED_KEY, Happened, History, Outcome, Policy, Verdict, decide
+from plumbline.models.prices import Price
+from plumbline.models.requests import Input, Usage, total_tokens
+from plumbline.models.throttle import Throttle
+
+log = logging.getLogger(__name__)
+
+_PATH = "/embeddings"
+_SETTLE_PAUSES = (0.2, 1.0, 3.0)
+
+
+class Stopped(Exception):
+    """The stream was stopped before this request was sent."""
+
+
+class Buyer:
+    """Buys for one stream; used by several threads at once."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        ledger: Ledger,
+        throttle: Throttle,
+        policy: Policy,
+        stop: threading.Event,
+        count: Callable[[Usage], None],
+    ) -> None:
+        self._count = count
+        self._endpoint = endpoint
+        self._ledger = ledger
+        self._throttle = throttle
+        self._policy = policy
+        self._stop = stop
+
+    def buy(self, use: str, wanted: Sequence[Input], price: Price) -> None:
+        """
+        Return when every input has an answer in the book, bought here or by others; count what was used.
+
+        Raises:
+            PlumblineError: As drawn in `plumbline.models.errors`; what was bought before stays bought.
+            Stopped: The stream was stopped before anything was sent.
+        """
+        remaining, bought, polls = list(wanted), 0, 0
+        paced: int | None = None
+        while remaining:
+            paced = self._pace(total_tokens(remaining)) if paced is None else paced
+            claim = self._ledger.claim(use, remaining, price, self._body)
+            self._finish(claim)
+            ended = True
+            if claim.call is not None:
+                self._return_unused(paced - claim.call.tokens_planned)
+                paced = None
+                used = self._perform(claim.call, History())
+                ended = used is not None
+                bought += used.bought if used else 0
+                self._count(used or Usage())
+            elif claim.elsewhere:
+                self._wait(min(1.0, 0.05 * 2**polls))
+                polls = min(polls + 1, 5)
+            if ended and not claim.adopted:
+                remaining = [item for item in remaining if item.key in claim.elsewhere]
+        if paced is not None:
+            self._throttle.give_back(paced)
+        self._count(Usage(reused=len(wanted) - bought))
+
+    def repeat(self, call: Call) -> None:
+        """Send a call of a dead process again, under its own key, and settle it."""
+        request = self._ledger.request_of(call)
+        if request is None:
+            return
+        self._pace(call.tokens_planned)
+        used = self._perform(replace(call, request=request), History(maybe_billed=True))
+        if used is not None:
+            self._count(replace(used, bought=0, recovered=1))
+
+    def _finish(self, claim: Claim) -> None:
+        """Repeat what was taken over from dead processes; what may not be repeated needs a person."""
+        if claim.at_stake:
+            raise MayHaveBeenBilled(
+                [call.call_id for call in claim.at_stake],
+                sum(call.tokens for call in claim.at_stake),
+                sum((call.cost_usd for call in claim.at_stake), start=Decimal(0)),
+            )
+        for call in claim.adopted:
+            self.repeat(call)
+
+    def _body(self, inputs: Sequence[Input]) -> bytes:
+        fewer = self._endpoint.dimensions if self._endpoint.shortened else None
+        return wire.embeddings_body(self._endpoint.model, [item.text for item in inputs], fewer)
+
+    def _pace(self, tokens: int) -> int:
+        self._throttle.take(tokens)
+        if self._stop.is_set():
+            self._throttle.give_back(tokens)
+            raise Stopped
+        return tokens
+
+    def _return_unused(self, tokens: int) -> None:
+        if tokens:
+            self._throttle.give_back(tokens, requests=0)
+
+    def _wait(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise Stopped
+
+    def _perform(self, call: Call, history: History) -> Usage | None:
+        """Send a call until it has ended; None when somebody else has ended it meanwhile."""
+        while True:
+            outcome = transport.post(self._endpoint, _PATH, call.request, str(call.call_id))
+            history.add(outcome)
+            draw = random.random()  # noqa: S311 - spreads pauses, guards nothing
+            decision = decide(outcome, history, self._policy, idempotent=self._endpoint.idempotent, draw=draw)
+            if decision.verdict is Verdict.SETTLE:
+                return self._settle(call, outcome, history)
+            log.info("call %s met %s, next: %s", call.call_id, outcome.label, decision.verdict.value)
+            if outcome.happened is Happened.THROTTLED:
+                self._throttle.close(decision.after)
+                history.waited += decision.after
+            if decision.verdict is not Verdict.REPEAT:
+                self._write_end(call, decision.verdict, outcome, history)
+                raise self._error(call, decision.verdict, outcome, decision.after)
+            if self._stop.wait(decision.after):
+                self._write_end(
+                    call, Verdict.OPEN if history.maybe_billed else Verdict.FAILED, outcome, history
+                )
+                raise Stopped
+
+    def _settle(self, call: Call, outcome: Outcome, history: History) -> Usage | None:
+        try:
+            bought = wire.read_embeddings(
+                outcome.content,
+                inputs=len(call.keys),
+                dimensions=call.dimensions,
+                answers_as=self._endpoint.answers_as,
+            )
+        except wire.Unusable as reason:
+            tokens = wire.billed_tokens(outcome.content)
+            error = f"The answer is not what was asked for: {reason}."
+            billed = call.tokens_planned if tokens is None else tokens
+            self._ledger.end(call, "failed", error, outcome, history, tokens=billed)
+            raise AnswerUnusable(
+                f"{self._endpoint.label}: {error} It was billed and is booked as {call.call_id}."
+            ) from None
+        cost = self._keep(call, bought, outcome, history)
+        self._throttle.learn(outcome.headers)
+        if cost is None:
+            return None
+        tokens = call.tokens_planned if bought.tokens is None else bought.tokens
+        return Usage(bought=len(call.keys), requests=1, tokens=tokens, cost_usd=cost)
+
+    def _keep(
+        self, call: Call, bought: wire.Embeddings, outcome: Outcome, history: History
+    ) -> Decimal | None:
+        """Settle; an answer that is paid for is not thrown away because the database was away a moment."""
+        for pause in _SETTLE_PAUSES:
+            try:
+                return self._ledger.settle(call, bought, outcome, history)
+            except (psycopg.OperationalError, DatabaseUnreachable):
+                log.warning("call %s could not be settled, trying again", call.call_id)
+                time.sleep(pause)
+        return self._ledger.settle(call, bought, outcome, history)
+
+    def _write_end(self, call: Call, verdict: Verdict, outcome: Outcome, history: History) -> None:
+        said = f"The last attempt ended with {_described(outcome)}."
+        if verdict in (Verdict.OPEN, Verdict.UNKNOWN):
+            state = "sent" if verdict is Verdict.OPEN else "unknown"
+            self._ledger.leave_open(call, state, f"{said} It may have been billed.", history)
+        else:
+            self._ledger.end(call, verdict.value, f"{said} It was not billed.", outcome, history)
+
+    def _error(self, call: Call, verdict: Verdict, outcome: Outcome, after: float) -> PlumblineError:
+        """Return the error that tells the caller how the call ended."""
+        if verdict is Verdict.UNKNOWN:
+            return MayHaveBeenBilled([call.call_id], call.tokens_planned, call.cost_planned_usd)
+        if outcome.happened is Happened.THROTTLED:
+            return RetryLater(after, self._endpoint.model)
+        refused_key = outcome.happened is Happened.REFUSED and outcome.status in REFUSED_KEY
+        kind, sentence = _REJECTED_KEY if refused_key else _ENDS[outcome.happened]
+        return kind(f"{self._endpoint.label}: {sentence} ({_described(outcome)}).")
+
+
+_REJECTED_KEY = (KeyRejected, "the key is not accepted for this model, nothing was billed")
+_ENDS: Mapping[Happened, tuple[type[PlumblineError], str]] = {
+    Happened.OUT_OF_CREDIT: (CreditUsedUp, "the account has no credit left, nothing was billed"),
+    Happened.REFUSED: (CallRefused, "the request is refused, nothing was billed"),
+    Happened.SERVER_ERROR: (ProviderFailing, "the provider answers with errors of its own, again and again"),
+    Happened.UNREACHED: (ProviderUnreachable, "the provider cannot be reached"),
+    Happened.LOST: (
+        ProviderUnreachable,
+        "the provider breaks off again and again; the next run asks once more",
+    ),
+}
+
+
+def _described(outcome: Outcome) -> str:
+    if outcome.status is None:
+        return outcome.label
+    return f"HTTP {outcome.status}, {outcome.code}" if outcome.code else f"HTTP {outcome.status}"

@@ -1,0 +1,121 @@
+"""
+The one door to a model.
+
+Every area buys its answers here and nowhere else.  An answer that was bought is found, not bought again; what
+is sent was minimised first and written down first; what it cost is in the book, to the token.
+
+    minimise -> identify -> (answered already?) -> throttle -> claim and intend -> send -> settle
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from plumbline.core import db
+from plumbline.core.receipts import Run
+from plumbline.core.sql import statement
+from plumbline.core.tools import Tools
+from plumbline.models import wire
+from plumbline.models.endpoints import Endpoint, endpoint_of
+from plumbline.models.identity import Keys
+from plumbline.models.ledger import unanswered
+from plumbline.models.policy import Policy
+from plumbline.models.prices import estimate
+from plumbline.models.streams import EmbeddingStream
+from plumbline.privacy.minimise import minimise
+
+_QUESTION = "Which model answers?"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What one small paid call showed."""
+
+    endpoint: str
+    model: str
+    answered_by: str
+    dimensions: int
+    tokens: int
+    cost_usd: Decimal
+    latency_ms: int
+
+
+class Door:
+    """The door as one step uses it: the endpoint comes from the tools, the bill goes to the run."""
+
+    def __init__(
+        self, tools: Tools, run: Run, *, endpoint: Endpoint | None = None, policy: Policy | None = None
+    ) -> None:
+        self.endpoint = endpoint or endpoint_of(tools.settings, tools.provider)
+        self._database = tools.db
+        self._run = run
+        self._policy = policy or Policy()
+
+    @property
+    def model(self) -> str:
+        """The embedding model, by the provider's name."""
+        return self.endpoint.model
+
+    @property
+    def dimensions(self) -> int:
+        """The length of its vectors."""
+        return self.endpoint.dimensions
+
+    def embedding(self, use: str, sensitivity: str = "internal") -> EmbeddingStream:
+        """Return a stream of texts to embed, for a `with` block; see `EmbeddingStream`."""
+        return EmbeddingStream(self._database, self._run, self.endpoint, self._policy, use, sensitivity)
+
+    def embed(
+        self,
+        use: str,
+        texts: Sequence[str],
+        tokens: Sequence[int] | None = None,
+        sensitivity: str = "internal",
+    ) -> list[list[float]]:
+        """
+        Return the vectors of a few texts, such as the words of a search; answers are reused.
+
+        `tokens` are those of each text where they are known; otherwise the most that they can be.
+
+        Raises:
+            PlumblineError: As drawn in `plumbline.models.errors`.
+        """
+        keys = Keys(self._run.tenant, use, self.model, {"dimensions": self.dimensions})
+        wanted = [keys.of(minimise(text)) for text in texts]
+        if unanswered(self._database, self._run.tenant, wanted):
+            with self.embedding(use, sensitivity) as stream:
+                for number, text in enumerate(texts):
+                    stream.add(text, tokens[number] if tokens else self._most_tokens(text))
+        with self._database.transaction(self._run.tenant) as session:
+            query = statement("ledger/select_vectors").encode()
+            found = session.cursor(binary=True).execute(query, {"keys": wanted}).fetchall()
+        vectors = {bytes(row["key"]): wire.vector_of(bytes(row["vector"])) for row in found}
+        return [vectors[key] for key in wanted]
+
+    def estimate(self, tokens: int) -> Decimal:
+        """
+        Return what embedding so many tokens would cost now, in US dollars.  Nothing is sent.
+
+        Raises:
+            PriceUnknown: The model has no price.
+        """
+        return estimate(self._database, self.model, tokens)
+
+    def verify(self) -> Proof:
+        """
+        Make one small call, paid anew each time, and return what it showed.
+
+        Raises:
+            PlumblineError: As drawn in `plumbline.models.errors`: what stands between us and the model.
+        """
+        with self.embedding("verify", "public") as stream:
+            key = stream.add(_QUESTION, self._most_tokens(_QUESTION))
+        with self._database.transaction(self._run.tenant) as session:
+            found = db.row(session, "ledger/select_proof", key=key) or {}
+        return Proof(endpoint=self.endpoint.base_url, model=self.model, **found)
+
+    def _most_tokens(self, text: str) -> int:
+        # A token is at least one byte; what is longer than the model reads, the provider refuses.
+        return min(len(text.encode()), self.endpoint.limits.tokens_an_input)

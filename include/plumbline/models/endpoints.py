@@ -1,0 +1,178 @@
+"""
+Where the answers come from: the provider that one Connection names, or the embedded stand-in.
+
+There is one switch and no other: with a connection `plumbline_openai` every call goes to it, without one to
+the server at `PLUMBLINE_LOCAL_MODEL_URL`.  What answers is said wherever an endpoint is shown, so nobody
+takes the stand-in for more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from plumbline.core.connections import Connection
+from plumbline.core.errors import Misconfigured
+from plumbline.core.settings import Settings
+from plumbline.models.requests import Limits
+
+OPENAI = "https://api.openai.com/v1"
+DEFAULT_MODEL = "text-embedding-3-small"
+LOCAL_MODEL = "local-wordllama"
+
+# Model -> (dimensions of its own, may be asked for fewer).
+_KNOWN: Mapping[str, tuple[int, bool]] = {
+    "text-embedding-3-small": (1536, True),
+    "text-embedding-3-large": (3072, True),
+    "text-embedding-ada-002": (1536, False),
+    LOCAL_MODEL: (256, True),
+}
+_LOCAL_LIMITS = Limits(requests_per_minute=10_000_000, tokens_per_minute=10_000_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """
+    A model at an address.  The key never appears in its repr.
+
+    `name`: what the book calls it: its address; the embedded server, whose port may change, is `embedded`.
+    `idempotent`: a request repeated with the same Idempotency-Key is answered again and billed once, so what
+    a crash cut off can be repeated without a person.  `answers_as`: how the name begins under which the model
+    answers.
+    """
+
+    name: str
+    base_url: str
+    api_key: str = field(repr=False)
+    model: str
+    dimensions: int
+    shortened: bool
+    idempotent: bool
+    embedded: bool
+    answers_as: str
+    limits: Limits = field(default_factory=Limits)
+    region: str | None = None
+    timeout: float = 120.0
+
+    @property
+    def label(self) -> str:
+        """Say in a few words which model answers."""
+        if self.embedded:
+            return f"{self.model} (embedded stand-in, {self.dimensions} dimensions)"
+        return f"{self.model} at {self.base_url} ({self.dimensions} dimensions)"
+
+
+def endpoint_of(settings: Settings, provider: Connection | None) -> Endpoint:
+    """
+    Return the endpoint of these settings.
+
+    Raises:
+        Misconfigured: There is neither a connection nor an embedded server, or the connection says something
+        impossible.
+    """
+    if provider is not None:
+        return connected(provider)
+    url = settings.values.get("PLUMBLINE_LOCAL_MODEL_URL")
+    if not url:
+        raise Misconfigured(
+            "No model is connected: set the connection plumbline_openai (AIRFLOW_CONN_PLUMBLINE_OPENAI) to go "
+            "live, or start the embedded form with `make demo`."
+        )
+    return embedded(url)
+
+
+def embedded(url: str, dimensions: int | None = None) -> Endpoint:
+    """Return the embedded model server at this address."""
+    native, _ = _KNOWN[LOCAL_MODEL]
+    return Endpoint(
+        name="embedded",
+        base_url=url.rstrip("/"),
+        api_key="local",
+        model=LOCAL_MODEL,
+        dimensions=dimensions or native,
+        shortened=dimensions not in (None, native),
+        idempotent=True,
+        embedded=True,
+        answers_as=LOCAL_MODEL,
+        limits=_LOCAL_LIMITS,
+    )
+
+
+def connected(provider: Connection) -> Endpoint:
+    """
+    Return the endpoint that a connection names.
+
+    Raises:
+        Misconfigured: No key, an unknown model without `dimensions`, or a value of a wrong kind.
+    """
+    if not provider.password:
+        raise Misconfigured("The connection plumbline_openai has no password: put the API key there.")
+    extra = provider.extra
+    model = str(extra.get("embedding_model") or DEFAULT_MODEL)
+    dimensions, shortened = _dimensions(model, _number(extra, "dimensions"))
+    preset = Limits()
+    base_url = _base_url(provider)
+    return Endpoint(
+        name=base_url,
+        base_url=base_url,
+        api_key=provider.password,
+        model=model,
+        dimensions=dimensions,
+        shortened=shortened,
+        idempotent=_flag(extra, "idempotent"),
+        embedded=model == LOCAL_MODEL,
+        answers_as=str(extra.get("answers_as") or model),
+        limits=Limits(
+            inputs=int(_number(extra, "inputs_per_request") or preset.inputs),
+            requests_per_minute=_number(extra, "requests_per_minute") or preset.requests_per_minute,
+            tokens_per_minute=_number(extra, "tokens_per_minute") or preset.tokens_per_minute,
+        ),
+        region=str(extra["region"]) if extra.get("region") else None,
+        timeout=_number(extra, "timeout") or 120.0,
+    )
+
+
+def _base_url(provider: Connection) -> str:
+    if not provider.host:
+        return OPENAI
+    if "://" in provider.host:
+        return provider.host.rstrip("/")
+    port = f":{provider.port}" if provider.port else ""
+    return f"https://{provider.host}{port}/{provider.schema.strip('/') or 'v1'}"
+
+
+def _dimensions(model: str, asked: float | None) -> tuple[int, bool]:
+    """Return the length of the vectors, and whether the model must be asked to shorten them."""
+    if model not in _KNOWN:
+        if asked is None:
+            raise Misconfigured(f"Say in the connection plumbline_openai how many dimensions {model} has.")
+        return int(asked), False
+    native, shortens = _KNOWN[model]
+    if asked is None or asked == native:
+        return native, False
+    if not shortens or not 1 <= asked <= native:
+        raise Misconfigured(
+            f"{model} has {native} dimensions; the connection plumbline_openai asks for {asked:g}."
+        )
+    return int(asked), True
+
+
+def _number(extra: Mapping[str, Any], name: str) -> float | None:
+    value = extra.get(name)
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = 0
+    if not 0 < number < float("inf"):
+        raise Misconfigured(f"{name} in the connection plumbline_openai must be a number above 0.")
+    return number
+
+
+def _flag(extra: Mapping[str, Any], name: str) -> bool:
+    value = str(extra.get(name) or "false").lower()
+    if value not in ("true", "false"):
+        raise Misconfigured(f"{name} in the connection plumbline_openai must be true or false.")
+    return value == "true"

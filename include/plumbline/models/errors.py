@@ -1,0 +1,85 @@
+"""
+What may come back through the door instead of an answer.
+
+    Fatal
+    ├── PriceUnknown        the model has no price; nothing was sent
+    ├── InputRefused        an input is empty or too long; nothing was sent
+    ├── CallRefused         the provider refuses the request as it is; nothing was billed
+    │   ├── KeyRejected     … because of the key
+    │   └── CreditUsedUp    … because the account is out of credit
+    ├── AnswerUnusable      the provider answered, and billed, something that is not what was asked for
+    └── MayHaveBeenBilled   a call was cut off where nobody can know; a person decides
+    Passing
+    ├── RetryLater          the provider's limits are used up; says for how many seconds
+    ├── ProviderUnreachable the provider cannot be reached, or broke off a request that is safe to repeat
+    └── ProviderFailing     the provider answers with errors of its own
+
+A message never holds a key, an input or an answer: it may end up in a log or a mail.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from decimal import Decimal
+
+from plumbline.core.errors import Fatal, Passing
+
+
+class PriceUnknown(Fatal):
+    """A model without a price is refused before anything is sent."""
+
+
+class InputRefused(Fatal):
+    """An input that the provider would refuse; nothing was sent."""
+
+
+class CallRefused(Fatal):
+    """The provider refuses the request as it is.  It is not billed."""
+
+
+class KeyRejected(CallRefused):
+    """The provider does not accept the key."""
+
+
+class CreditUsedUp(CallRefused):
+    """The account at the provider has no credit left."""
+
+
+class AnswerUnusable(Fatal):
+    """The answer is not what was asked for.  It was billed all the same, and is booked."""
+
+
+class MayHaveBeenBilled(Fatal):
+    """Calls were cut off between sending and answering; buying again could pay twice."""
+
+    def __init__(self, call_ids: Sequence[uuid.UUID], tokens: int, cost_usd: Decimal) -> None:
+        self.call_ids = tuple(call_ids)
+        self.tokens = tokens
+        self.cost_usd = cost_usd
+        named = ", ".join(str(call_id) for call_id in self.call_ids[:5])
+        more = f" and {len(self.call_ids) - 5} more" if len(self.call_ids) > 5 else ""  # noqa: PLR2004
+        several = len(self.call_ids) > 1
+        super().__init__(
+            f"{'Calls were' if several else 'A call was'} cut off after sending and may have been billed "
+            f"({tokens} tokens, {cost_usd:f} USD): {named}{more}. {'They are' if several else 'It is'} not "
+            "bought again until you decide: look at the provider's usage page, then "
+            f"`plumbline calls release {self.call_ids[0]} --billed` or `--not-billed`; "
+            "`plumbline calls unknown` lists them all."
+        )
+
+
+class RetryLater(Passing):
+    """The limits of the model are used up for longer than it is worth waiting."""
+
+    def __init__(self, seconds: float, model: str) -> None:
+        self.seconds = seconds
+        super().__init__(f"The rate limit of {model} is used up; there is room again in {seconds:.0f} s.")
+
+
+class ProviderUnreachable(Passing):
+    """The provider cannot be reached."""
+
+
+class ProviderFailing(Passing):
+    """The provider answers with errors of its own, again and again."""

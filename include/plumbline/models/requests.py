@@ -1,0 +1,100 @@
+"""
+What an area wants from a model, in plain values.
+
+Nothing here knows of a network or a database: an input has a text that is already minimised, the key under
+which its answer is bought, and the tokens it was counted at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+# How long an answer may be used again, by use.  A use that is not named here keeps its answers for good.
+LIFETIMES: Mapping[str, timedelta] = {
+    "search_query": timedelta(days=1),
+    "verify": timedelta(0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One text to embed: minimised, with its answer key and its tokens as counted by us."""
+
+    key: bytes
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may hold, and what may be sent in a minute."""
+
+    inputs: int = 256
+    tokens: int = 295_000
+    tokens_an_input: int = 8_191
+    requests_per_minute: float = 3_000
+    tokens_per_minute: float = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """
+    What a stream or a call has used so far.
+
+    `bought` and `reused` count inputs and add up to those that were asked for and have an answer.
+    `requests`, `tokens` and `cost_usd` are those of every call that was settled here, calls of a crashed run
+    included: their number is `recovered`.
+    """
+
+    bought: int = 0
+    reused: int = 0
+    requests: int = 0
+    tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+    recovered: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.bought + other.bought,
+            self.reused + other.reused,
+            self.requests + other.requests,
+            self.tokens + other.tokens,
+            self.cost_usd + other.cost_usd,
+            self.recovered + other.recovered,
+        )
+
+
+def lifetime(use: str) -> timedelta | None:
+    """Return how long an answer of this use may be used again; None is for good."""
+    return LIFETIMES.get(use)
+
+
+def full_requests(waiting: list[Input], limits: Limits, *, rest: bool) -> Iterator[list[Input]]:
+    """
+    Take whole requests off the front of `waiting`, in order.
+
+    A request is whole when the next input would break a limit; with `rest`, what is left is one too.
+    """
+    while waiting:
+        size = _fitting(waiting, limits)
+        if size == len(waiting) and size < limits.inputs and not rest:
+            return
+        request, waiting[:] = waiting[:size], waiting[size:]
+        yield request
+
+
+def _fitting(waiting: list[Input], limits: Limits) -> int:
+    tokens = 0
+    for number, item in enumerate(waiting[: limits.inputs]):
+        tokens += item.tokens
+        if number and tokens > limits.tokens:
+            return number
+    return min(len(waiting), limits.inputs)
+
+
+def total_tokens(inputs: Iterable[Input]) -> int:
+    """Return the tokens of all inputs together."""
+    return sum(item.tokens for item in inputs)

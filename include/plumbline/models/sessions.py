@@ -1,0 +1,98 @@
+"""
+The session in which a purchase is written, and by which others know that the buyer is alive.
+
+It holds an advisory lock for as long as it is open.  Every intent names that lock; when the process is
+killed, Postgres frees it at once, and whoever meets the intent knows that nobody will end the call any more.
+No clock is asked.
+
+The lock belongs to the session, so the database must be reached directly, not through a pooler that shares
+sessions between transactions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Self
+
+import psycopg
+
+from plumbline.core import db
+from plumbline.core.db import Database, DatabaseUnreachable
+from plumbline.models.arrays import adapt_vectors
+
+if TYPE_CHECKING:
+    from plumbline.core.db import Session
+
+
+class HeldSession:
+    """One connection, used by one thread at a time, that holds the lock `holder` while it is open."""
+
+    def __init__(self, database: Database, tenant: str) -> None:
+        self.holder = secrets.randbelow(2**63 - 1) + 1
+        self.vector_oid = 0
+        self._database = database
+        self._tenant = tenant
+        self._lock = threading.RLock()
+        self._session: Session | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Open a transaction in which only the tenant's rows exist."""
+        with self._lock:
+            session = self._opened()
+            try:
+                with session.transaction():
+                    session.execute("select set_config('plumbline.tenant', %s, true)", [self._tenant])
+                    yield session
+            except psycopg.OperationalError as error:
+                if session.closed or session.broken:
+                    raise DatabaseUnreachable("The connection to Postgres broke off.") from error
+                raise
+
+    @contextlib.contextmanager
+    def statement(self) -> Iterator[Session]:
+        """Yield the session for single statements over what belongs to no tenant, each committed by itself."""
+        with self._lock:
+            yield self._opened()
+
+    def close(self) -> None:
+        """Close the connection, which frees the lock."""
+        with self._lock:
+            if self._session is not None:
+                with contextlib.suppress(psycopg.Error):
+                    db.run(self._session, "ledger/release_holder_lock", holder=self.holder)
+                self._session.close()
+                self._session = None
+
+    def _opened(self) -> Session:
+        if self._session is not None and (self._session.closed or self._session.broken):
+            self._session.close()
+            self._session = None
+        if self._session is None:
+            session = self._database.connect()
+            try:
+                self._prepare(session)
+            except psycopg.Error:
+                session.close()
+                raise
+            self._session = session
+        return self._session
+
+    def _prepare(self, session: Session) -> None:
+        # After a broken connection the server may still hold the lock for the old one: taken is all that
+        # matters.
+        db.run(session, "ledger/take_holder_lock", holder=self.holder)
+        types = db.row(session, "ledger/select_vector_types")
+        if types is None:
+            raise psycopg.ProgrammingError("the extension vector is missing")
+        self.vector_oid, array_oid = types["halfvec"], types["halfvecs"]
+        adapt_vectors(session, array_oid)

@@ -1,0 +1,123 @@
+"""
+The one place that speaks to a provider, and the only importer of `openai`.
+
+The client's own retries are off: it would repeat a request that may have been billed.  What went wrong is
+told apart by one question, whether the request can have arrived, because that decides if it may be sent
+again.
+
+The body goes out as the bytes that the ledger has recorded, so a repetition after a crash is the very same
+request. Threads with the synchronous client need half the CPU of the asynchronous one for the same calls.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from plumbline.models.endpoints import Endpoint
+from plumbline.models.policy import Happened, Outcome, safe_code, wait_asked_for
+
+if TYPE_CHECKING:
+    from openai import APIConnectionError, APIStatusError, OpenAI
+
+_CONNECT_SECONDS = 10.0
+_TOO_MANY = 429
+_OWN_FAULT = 500
+# The provider did not take the request on: it may be sent again.
+_NOT_TAKEN = frozenset({408, 409, 425})
+
+
+def post(endpoint: Endpoint, path: str, body: bytes, idempotency_key: str) -> Outcome:
+    """Send one request once and say what became of it."""
+    from httpx2 import Response
+    from openai import APIConnectionError, APIStatusError
+
+    client = _client(endpoint)
+    headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
+    began = time.monotonic()
+    try:
+        response = client.post(path, cast_to=Response, content=body, options={"headers": headers})
+    except APIStatusError as error:
+        return _answered_with_error(error, _milliseconds(began))
+    except APIConnectionError as error:
+        return _broken_off(error, _milliseconds(began))
+    return Outcome(
+        Happened.ANSWERED,
+        status=response.status_code,
+        content=response.content,
+        headers=response.headers,
+        latency_ms=_milliseconds(began),
+    )
+
+
+_clients: dict[tuple[int, str, str, float], OpenAI] = {}
+_making = threading.Lock()
+
+
+def _client(endpoint: Endpoint) -> OpenAI:
+    """Return the client of this endpoint in this process: a fork must not share its parent's sockets."""
+    which = (os.getpid(), endpoint.base_url, endpoint.api_key, endpoint.timeout)
+    with _making:
+        if which not in _clients:
+            _clients[which] = _new_client(endpoint)
+        return _clients[which]
+
+
+@atexit.register
+def _close_clients() -> None:
+    for (process, *_), client in _clients.items():
+        if process == os.getpid():
+            client.close()
+
+
+def _new_client(endpoint: Endpoint) -> OpenAI:
+    from httpx2 import Timeout
+    from openai import DefaultHttpxClient, OpenAI
+
+    timeout = Timeout(endpoint.timeout, connect=_CONNECT_SECONDS, pool=None)
+    # A proxy of the environment has no business between us and a server on this machine.
+    local = urlsplit(endpoint.base_url).hostname in ("127.0.0.1", "localhost", "::1")
+    return OpenAI(
+        api_key=endpoint.api_key,
+        base_url=endpoint.base_url,
+        max_retries=0,
+        timeout=timeout,
+        http_client=DefaultHttpxClient(timeout=timeout, trust_env=not local),
+    )
+
+
+def _answered_with_error(error: APIStatusError, latency_ms: int) -> Outcome:
+    status, headers = error.status_code, error.response.headers
+    code = safe_code(error.code) or safe_code(error.type)
+    if status == _TOO_MANY:
+        happened = Happened.OUT_OF_CREDIT if code == "insufficient_quota" else Happened.THROTTLED
+    elif status >= _OWN_FAULT or status in _NOT_TAKEN:
+        happened = Happened.SERVER_ERROR
+    else:
+        happened = Happened.REFUSED
+    return Outcome(
+        happened,
+        status=status,
+        code=code,
+        retry_after=wait_asked_for(headers),
+        headers=headers,
+        latency_ms=latency_ms,
+    )
+
+
+def _broken_off(error: APIConnectionError, latency_ms: int) -> Outcome:
+    import httpx2
+
+    cause = error.__cause__
+    never_sent = isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
+    happened = Happened.UNREACHED if never_sent else Happened.LOST
+    name = "timeout" if isinstance(cause, httpx2.TimeoutException) else "connection"
+    return Outcome(happened, code=f"{name} {happened.value}", latency_ms=latency_ms)
+
+
+def _milliseconds(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)

@@ -1,0 +1,93 @@
+"""
+Calls of which nobody knows whether they were billed, and the person who decides.
+
+A call that was cut off at a provider that bills a repeated request twice is never repeated by itself.  It is
+listed here until someone has looked at the provider's usage page and says which it was; either way the decision
+is in the book, with the name of who made it, and only then may the inputs be bought anew.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from plumbline.core import db
+from plumbline.core.errors import Fatal
+from plumbline.core.tools import Tools
+
+
+class NotUnfinished(Fatal):
+    """There is nothing to decide about this call."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedCall:
+    """A call that may have been billed: `unknown`, or `sent` by a process that is gone and not yet looked after."""
+
+    call_id: uuid.UUID
+    at: datetime
+    state: str
+    use: str
+    model: str
+    endpoint: str
+    inputs: int
+    tokens: int
+    cost_usd: Decimal
+    dag_id: str | None
+    dag_run_id: str | None
+    task_id: str | None
+    error: str | None
+
+
+def list_unknown(tools: Tools, *, tenant: str | None = None) -> list[UnfinishedCall]:
+    """
+    Return the calls that may have been billed and that nobody is at work on, oldest first.
+
+    Those in the state `sent` at an endpoint that repeats safely end by themselves at the next run that needs the model.
+    """
+    with tools.db.transaction(tenant or tools.settings.tenant) as session:
+        return [UnfinishedCall(**found) for found in db.rows(session, "ledger/select_unfinished")]
+
+
+def release_call(
+    tools: Tools, call_id: uuid.UUID | str, billed: bool, by: str, *, tenant: str | None = None
+) -> Decimal:
+    """
+    Write down what a person found out about a call, so that its inputs may be bought anew; return what is booked.
+
+    Billed: the call has failed at its planned tokens and cost.  Not billed: it has failed and cost nothing.
+
+    Raises:
+        NotUnfinished: The call is unknown here, has ended, or a living process is at work on it.
+    """
+    tenant = tenant or tools.settings.tenant
+    call_id = _read_id(call_id)
+    with tools.db.transaction(tenant) as session:
+        found = db.row(session, "ledger/lock_unfinished_call", call_id=call_id)
+        if found is None:
+            raise NotUnfinished(
+                f"There is nothing to decide about call {call_id}: `plumbline calls unknown` lists what is."
+            )
+        tokens, cost = (found["tokens"], found["cost_usd"]) if billed else (0, Decimal(0))
+        db.run(session, "ledger/delete_intent", call_id=call_id)
+        db.run(
+            session,
+            "ledger/update_call_released",
+            call_id=call_id,
+            call_at=found["at"],
+            tokens=tokens,
+            cost_usd=cost,
+            error=f"Cut off; {by} decided that it was {'billed, at the planned tokens' if billed else 'not billed'}.",
+        )
+    return cost
+
+
+def _read_id(call_id: uuid.UUID | str) -> uuid.UUID:
+    try:
+        return call_id if isinstance(call_id, uuid.UUID) else uuid.UUID(call_id)
+    except ValueError:
+        raise NotUnfinished(
+            f"{call_id} is not the id of a call: `plumbline calls unknown` lists them."
+        ) from None

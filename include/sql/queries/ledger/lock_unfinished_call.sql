@@ -1,0 +1,7 @@
+-- One call that a person may decide about, held until the decision is written.
+select call.at, call.tokens_planned as tokens, call.cost_planned_usd as cost_usd
+from ledger.intent
+join ledger.call on call.call_id = intent.call_id and call.at = intent.call_at
+where intent.call_id = %(call_id)s
+    and (call.state = 'unknown' or (call.state = 'sent' and not ledger.holder_lives(intent.holder)))
+for update of intent

@@ -1,0 +1,95 @@
+"""
+A domain function becomes an Airflow task.
+
+The one adapter through which all work passes, so that no task can forget what an auditor asks for: every step leaves a
+row in `lineage.run` with its DAG run, task, map index, try and code version, and its receipt is its XCom.  `Fatal`
+errors end the task at once; all others are retried.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from plumbline.core.errors import Fatal
+from plumbline.core.receipts import Receipt, Run
+from plumbline.core.settings import Settings
+from plumbline.provenance.recording import recorded
+from plumbline_airflow.connections import tools_of_airflow
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from airflow.sdk.bases.decorator import Task
+
+Work = Callable[..., Receipt]
+
+
+def step(work: Work, /, *, maps: str | None = None, **options: Any) -> Task[..., Any]:
+    """
+    Return the task that does `work(tools, run, *, inputs…)`.
+
+    It bears the name and the docstring of the function and takes its inputs.  An input that is empty text counts as
+    not given, because that is how Airflow renders a DAG parameter that nobody filled in.
+
+    Args:
+        work: A domain function.
+        maps: The entry of the receipt that later tasks are mapped over.  Airflow maps over a task's own value only, so
+            this entry becomes the value, and every other one an XCom under its own name: `scan["ingestion_id"]`.
+        options: Options of the Airflow task.
+    """
+    name = getattr(work, "__name__", "work")
+
+    def perform(**inputs: Any) -> Any:
+        context = get_current_context()
+        receipt = perform_work(work, name, context, inputs)
+        if maps is None:
+            return receipt
+        for key, value in receipt.items():
+            if key != maps:
+                context["ti"].xcom_push(key=key, value=value)
+        return receipt[maps]
+
+    # Airflow gives a task whatever its signature asks for.  Show it the inputs of `work` and nothing else, or
+    # **inputs would receive the whole task context.
+    inputs = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in list(inspect.signature(work).parameters.values())[2:]
+    ]
+    perform.__signature__ = inspect.Signature(inputs)  # type: ignore[attr-defined]
+    perform.__name__ = perform.__qualname__ = name
+    return task(task_id=name, doc_md=inspect.getdoc(work), **options)(perform)
+
+
+def perform_work(work: Work, name: str, context: Context, inputs: dict[str, Any]) -> Receipt:
+    """Do the work on record; a `Fatal` error is not retried."""
+    given = {key: value for key, value in inputs.items() if value != ""}
+    settings = Settings.load()
+    run = run_of(context, f"{context['dag'].dag_id}.{name}", settings)
+    try:
+        with tools_of_airflow() as tools, recorded(tools.db, run) as receipt:
+            receipt.update(work(tools, run, **given))
+            return receipt
+    except Fatal as error:
+        raise AirflowFailException(str(error)) from error
+
+
+def run_of(context: Context, job: str, settings: Settings) -> Run:
+    """Return who is working: the id is Airflow's own for this try, so its pages and our tables name the same thing."""
+    instance = context["ti"]
+    return Run(
+        tenant=settings.tenant,
+        job=job,
+        run_id=instance.id,
+        project=settings.project,
+        team=settings.team,
+        code_version=settings.code_version,
+        dag_id=instance.dag_id,
+        dag_run_id=instance.run_id,
+        task_id=instance.task_id,
+        map_index=None if instance.map_index is None or instance.map_index < 0 else instance.map_index,
+        try_number=instance.try_number,
+    )

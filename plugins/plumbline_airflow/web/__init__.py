@@ -1,0 +1,1 @@
+"""Pages that Airflow's api-server serves for us."""

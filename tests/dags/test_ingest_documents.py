@@ -1,0 +1,145 @@
+"""The DAG `ingest_documents` from end to end, on a real Postgres, a real model server and real files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from plumbline.core.settings import PROJECT_ROOT
+from plumbline.embedded.scratch import Scratch
+from plumbline.localmodel.testing import RunningServer
+
+SAMPLES = PROJECT_ROOT / "samples" / "documents"
+STEPS = [
+    "scan_source",
+    "prepare_documents",
+    "check_corpus_candidate",
+    "publish_index",
+    "build_search_indexes",
+]
+PUBLISHED = "select chunk_id, version_id, text_sha256 from corpus.chunk order by chunk_id"
+
+RunDag = Callable[..., Any]
+Session = psycopg.Connection[dict[str, Any]]
+
+
+@pytest.fixture
+def session(scratch: Scratch, database: str) -> Iterator[Session]:
+    """The administrator's view of the database: every row of every tenant."""
+    with psycopg.connect(scratch.server.admin_url(database), row_factory=dict_row, autocommit=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def inbox(installation: Path) -> Path:
+    """An inbox with three readable files and one that nobody can read."""
+    for path in sorted(SAMPLES.rglob("*.md"))[:3]:
+        shutil.copy(path, installation / path.name)
+    (installation / "broken.pdf").write_bytes(b"%PDF-1.7 and then nothing")
+    return installation
+
+
+def test_documents_become_searchable_and_traceable(
+    inbox: Path, run_dag: RunDag, session: Session, model_server: RunningServer
+) -> None:
+    """One run takes files to published chunks with vectors, and leaves on record who did what."""
+    done = run_dag("ingest_documents")
+
+    assert str(done.state) == "success"
+    ingestion = session.execute("select * from corpus.ingestion").fetchone()
+    assert (4, 3, 0, 1, 0) == tuple(
+        ingestion[name] for name in ("found", "stored", "unchanged", "refused", "removed")
+    )
+    refused = session.execute("select path from corpus.refused_document").fetchall()
+    assert [{"path": "broken.pdf"}] == refused
+    assert model_server.meter()["inputs"] == ingestion["embedded"]
+    table = session.execute("select table_name from corpus.vector_index where state = 'in_force'").fetchone()
+    vectors = session.execute(f"select chunk_id from corpus.{table['table_name']} order by 1").fetchall()
+    assert vectors
+    assert vectors == session.execute("select chunk_id from corpus.chunk order by 1").fetchall()
+
+    runs = session.execute("select * from lineage.run order by started_at").fetchall()
+    assert STEPS == [run["task_id"] for run in runs]
+    assert {("ingest_documents", done.run_id, "succeeded", "test")} == {
+        (run["dag_id"], run["dag_run_id"], run["state"], run["code_version"]) for run in runs
+    }
+    checks = session.execute(
+        "select count(*) as checks, bool_and(passed) as passed from lineage.check_result"
+    )
+    assert checks.fetchone()["passed"]
+
+
+def test_a_second_run_pays_for_nothing(
+    inbox: Path, run_dag: RunDag, session: Session, model_server: RunningServer
+) -> None:
+    """What has not changed is not sent to the model and not written anew."""
+    run_dag("ingest_documents")
+    before = session.execute(PUBLISHED).fetchall()
+    model_server.reset()
+
+    again = run_dag("ingest_documents")
+
+    assert str(again.state) == "success"
+    assert model_server.meter()["requests"] == 0
+    assert before == session.execute(PUBLISHED).fetchall()
+
+
+def test_a_failed_check_leaves_the_published_index_as_it_was(
+    inbox: Path, run_dag: RunDag, session: Session
+) -> None:
+    """Rows that break a rule stop before publication; the reason is on record, and searches notice nothing."""
+    run_dag("ingest_documents")
+    before = session.execute(PUBLISHED).fetchall()
+    edited = next(inbox.glob("*.md"))
+    edited.write_text(edited.read_text(encoding="utf-8") + "\n\nOne more paragraph.\n", encoding="utf-8")
+    session.execute("create function public.spoil() returns trigger language plpgsql as $$ "
+                    "begin new.tokens := 9999; return new; end $$")  # fmt: skip
+    session.execute("create trigger spoil before insert on corpus.staged_chunk "
+                    "for each row execute function public.spoil()")  # fmt: skip
+
+    failed = run_dag("ingest_documents")
+
+    assert str(failed.state) == "failed"
+    assert before == session.execute(PUBLISHED).fetchall()
+    broken = session.execute("select name, observed from lineage.check_result where not passed").fetchall()
+    assert ["Every chunk has between 1 and 512 tokens."] == [row["name"] for row in broken]
+    assert broken[0]["observed"]["offending"] >= 1
+    run = session.execute("select task_id, error from lineage.run where state = 'failed'").fetchone()
+    assert run["task_id"] == "check_corpus_candidate"
+    assert "Every chunk has between 1 and 512 tokens. Broken by" in run["error"]
+
+
+def test_a_folder_given_by_hand_is_read_instead_of_the_inbox(
+    inbox: Path, run_dag: RunDag, session: Session, tmp_path: Path
+) -> None:
+    """The parameters of the DAG reach the scan; left empty, they count as not given."""
+    folder = tmp_path / "handbook"
+    folder.mkdir()
+    shutil.copy(next(inbox.glob("*.md")), folder / "only.md")
+
+    run_dag("ingest_documents", folder=str(folder), source="handbook")
+
+    documents = session.execute("select path, name from corpus.document join corpus.source using (source_id)")
+    assert [{"path": "only.md", "name": "handbook"}] == documents.fetchall()
+
+
+def test_xcoms_carry_receipts_not_parcels(inbox: Path, run_dag: RunDag) -> None:
+    """Whatever a task hands on is ids and counts, small enough to read aloud."""
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    done = run_dag("ingest_documents")
+
+    with create_session() as airflow_session:
+        values = airflow_session.scalars(select(XComModel).where(XComModel.run_id == done.run_id)).all()
+        sizes = {f"{value.task_id}.{value.key}": len(json.dumps(value.value)) for value in values}
+    assert sizes
+    assert [] == [name for name, size in sizes.items() if size > 1_000]
