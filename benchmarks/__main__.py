@@ -7,7 +7,7 @@ import importlib
 import json
 import sys
 
-NAMES = ("ingest", "search")
+NAMES = ("ingest", "search", "search_scale")
 
 
 def main(arguments: list[str]) -> int:

@@ -153,7 +153,9 @@ def _walk(folder: int, prefix: str, depth: int, inbox: Path, max_bytes: int) -> 
     for order, name, is_folder in _names(folder):
         path = prefix + order.removesuffix("/")
         if order == seen:
-            yield Refusal(path, "same_name", "Another file has this name, written with other Unicode characters.")
+            yield Refusal(
+                path, "same_name", "Another file has this name, written with other Unicode characters."
+            )
             continue
         seen = order
         if refusal := _bad_name(name, path):
@@ -244,7 +246,9 @@ def _read(folder: int, name: str, path: str, inbox: Path, max_bytes: int) -> Fou
 
     digest = sha256(content).digest()
     if len(content) != after.st_size or (before.st_mtime_ns, size) != (after.st_mtime_ns, after.st_size):
-        return Refusal(path, "changing", "The file was being written while it was read; the next run takes it.")
+        return Refusal(
+            path, "changing", "The file was being written while it was read; the next run takes it."
+        )
     if not size:
         return Refusal(path, "empty", "The file is empty (0 bytes).", digest, 0)
     return Found(path, digest, size, kind, content)
@@ -296,7 +300,9 @@ def _refuse_link(folder: int, name: str, path: str, inbox: Path) -> Refusal:
     target = os.path.realpath(os.path.join(os.path.realpath(f"/proc/self/fd/{folder}"), name))
     inside = os.path.relpath(target, inbox) if target.startswith(f"{inbox}{os.sep}") else None
     if inside is None:
-        return Refusal(path, "outside_inbox", "The link leads out of the inbox; put a copy of the file here instead.")
+        return Refusal(
+            path, "outside_inbox", "The link leads out of the inbox; put a copy of the file here instead."
+        )
     shown = _nfc(inside.replace(os.sep, "/"))
     return Refusal(path, "link", f"A link to {shown}, which is read under its own name.")
 
@@ -307,7 +313,9 @@ def _refuse_special(path: str) -> Refusal:
 
 def _unreadable(path: str, error: OSError, what: str) -> Refusal:
     if error.errno in (errno.ELOOP, errno.ENOTDIR) and what == "folder":
-        return Refusal(path, "changing", "The folder was replaced while it was read; the next run looks again.")
+        return Refusal(
+            path, "changing", "The folder was replaced while it was read; the next run looks again."
+        )
     return Refusal(path, "unreadable", f"The {what} cannot be opened: {_plainly(error)}.")
 
 

@@ -32,7 +32,16 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 _KANA = re.compile(r"[\u3040-\u30ff]")
 _WIDE = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _KNOWN_BY_SCRIPT = frozenset({"zh", "ja", "ko"})
-_SAME_FOR_US = {"arz": "ar", "yue": "zh", "wuu": "zh", "nds": "de", "als": "de", "bar": "de", "nn": "no", "sh": "sr"}
+_SAME_FOR_US = {
+    "arz": "ar",
+    "yue": "zh",
+    "wuu": "zh",
+    "nds": "de",
+    "als": "de",
+    "bar": "de",
+    "nn": "no",
+    "sh": "sr",
+}
 
 
 def detect(text: str, *, at_most: int = 400) -> str:
@@ -87,7 +96,10 @@ def _predict(text: str, at_most: int) -> tuple[str, bool]:
         code, score = "zh", 1.0
     if code == "ja" and not _KANA.search(words):
         code = "zh"  # Japanese is hardly ever written without kana
-    if score < (_LEAST_SCORE if len(words) + 2 * wide >= _SHORT else _LEAST_SCORE_WHEN_SHORT) or len(code) != 2:
+    if (
+        score < (_LEAST_SCORE if len(words) + 2 * wide >= _SHORT else _LEAST_SCORE_WHEN_SHORT)
+        or len(code) != 2
+    ):
         return UNDETERMINED, False
     return code, score > _SURE
 

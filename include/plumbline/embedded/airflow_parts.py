@@ -148,7 +148,7 @@ def migrate_airflow(home: Home, server: Server, environment: Mapping[str, str]) 
         making.touch()
     command = [str(Path(sys.executable).parent / "airflow"), "db", "migrate"]
     started = part.start(command, environment, home.airflow)
-    if started.child.wait() != 0:
+    if started.wait() != 0:
         last = part.last_line(started.log_begins)
         raise PartFailed(f"Airflow's tables could not be made; the last line of {part.log}: {last}")
     write_atomically(note, json.dumps(_noted(server.admin_url("airflow"))))

@@ -94,11 +94,11 @@ def _from(place: str, source: Source, progress: Progress) -> bytes | None:
     if parts.scheme in {"", "file"}:
         return _from_folder(Path(unquote(parts.path)).expanduser())
     page = f"{place.rstrip('/')}/uv/"
-    with _open(page, source, {"Accept": _ACCEPT}) as answer:
+    with _open(page, place, source, {"Accept": _ACCEPT}) as answer:
         links = find_links(answer.read(), answer.headers.get_content_type(), answer.url)
     if WHEEL not in links:
         return None
-    with _open(links[WHEEL], source, {}) as answer:
+    with _open(links[WHEEL], place, source, {}) as answer:
         return _read(answer, int(answer.headers.get("Content-Length") or 0), progress)
 
 
@@ -136,8 +136,11 @@ class _Anchors(html.parser.HTMLParser):
             self.links.append(link)
 
 
-def _open(address: str, source: Source, headers: dict[str, str]) -> urllib.response.addinfourl:
+def _open(address: str, place: str, source: Source, headers: dict[str, str]) -> urllib.response.addinfourl:
+    """Open an address that the index `place` led to; the index's own user is shown to its own host only."""
     address, authorization = credentials(address)
+    if not authorization and urlsplit(place).netloc.rpartition("@")[2] == urlsplit(address).netloc:
+        authorization = credentials(place)[1]
     if authorization:
         headers = {**headers, "Authorization": authorization}
     handlers: list[urllib.request.BaseHandler] = [

@@ -8,8 +8,8 @@ so the workers that it left behind; a stranger that came by the same process id 
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +32,13 @@ _MOMENT = 1.0
 class Started:
     """A part that was started by this very process, and where in its log this run begins."""
 
-    child: subprocess.Popen[bytes]
+    pid: int
     log_begins: int
+
+    def wait(self) -> int:
+        """Wait for its end and return its exit code, negative for a signal."""
+        _, status = os.waitpid(self.pid, 0)
+        return os.waitstatus_to_exitcode(status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +80,15 @@ class Part:
         self.record.unlink(missing_ok=True)
         if self.log.exists() and self.log.stat().st_size > _LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
-        with self.log.open("ab") as log:
-            begins = log.tell()
-            child = subprocess.Popen(
-                ["/bin/sh", "-c", _LAUNCH, "sh", str(self.record), *command],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=dict(environment),
-                cwd=folder,
-                start_new_session=True,
-            )
-        recorded = processes.wait_until(
-            lambda: self.record.exists() or child.poll() is not None, _RECORDED_SECONDS
+        begins = self.log.stat().st_size if self.log.exists() else 0
+        recording = ["/bin/sh", "-c", _LAUNCH, "sh", str(self.record), *command]
+        pid = processes.spawn(recording, environment, self.log, folder)
+        processes.wait_until(
+            lambda: self.record.exists() or processes.identify(pid) is None, _RECORDED_SECONDS
         )
-        if not recorded or not self.record.exists():
+        if not self.record.exists():
             raise self.failed(begins)
-        return Started(child, begins)
+        return Started(pid, begins)
 
     def failed(self, begins: int = 0) -> PartFailed:
         """Return the error that says that it is dead, with the last line of its log."""

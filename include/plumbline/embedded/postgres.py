@@ -63,7 +63,6 @@ class Server:
         self.durable = durable
         self.secrets = Secrets(secrets or self.root / "secrets")
         self._preferred = port
-        self._child: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         """Start the server."""
@@ -100,9 +99,6 @@ class Server:
             if postmaster := self._postmaster():
                 processes.end([postmaster], _STOP_SECONDS, ask=signal.SIGINT)
             processes.end(processes.working_in(self.data), 5.0, ask=signal.SIGQUIT)
-            if self._child is not None:
-                self._child.wait()
-                self._child = None
 
     def running(self) -> bool:
         """Whether the server is up and takes connections."""
@@ -234,28 +230,20 @@ class Server:
         for _ in range(_PORT_MOVES):
             port = ports.next_free(port) if port else ports.any_free()
             self._configure(port, account)
-            with self.log.open("ab") as log:
-                start = log.tell()
-                self._child = subprocess.Popen(
-                    [*account.prefix, str(program), "-D", str(self.data)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=_environment(),
-                    cwd="/",
-                    start_new_session=True,
-                )
-            if self._became_ready(self._child):
+            begins = self.log.stat().st_size if self.log.exists() else 0
+            command = [*account.prefix, str(program), "-D", str(self.data)]
+            pid = processes.spawn(command, _environment(), self.log, Path("/"))
+            if self._became_ready(pid):
                 (self.root / "port").write_text(f"{port}\n", encoding="ascii")
                 return
-            said = self.log.read_bytes()[start:].decode(errors="replace")
+            said = self.log.read_bytes()[begins:].decode(errors="replace")
             if "could not bind" not in said:
                 break
             port = port + 1 if self._preferred else None  # somebody was quicker
         raise PartFailed(f"PostgreSQL did not start; the last line of {self.log}: {_last_line(said)}")
 
-    def _became_ready(self, child: subprocess.Popen[bytes]) -> bool:
-        processes.wait_until(lambda: child.poll() is not None or self.running(), _START_SECONDS)
+    def _became_ready(self, pid: int) -> bool:
+        processes.wait_until(lambda: processes.identify(pid) is None or self.running(), _START_SECONDS)
         return self.running()
 
     def _configure(self, port: int, account: Account) -> None:
@@ -285,8 +273,6 @@ class Server:
         lines = self._lock_lines()
         if not lines or not lines[0].isdecimal():
             return None
-        if self._child is not None:
-            self._child.poll()  # a dead child must not look alive
         command = processes.command_of(int(lines[0]))
         if not command or Path(command[0]).name != "postgres" or str(self.data) not in command:
             return None
@@ -323,7 +309,8 @@ def settings(port: int, memory: int, shared_memory: int, *, durable: bool) -> di
         "lc_messages": "C",
     }
     if not durable:
-        chosen |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        # What is committed outlives a killed server all the same, but not a power cut.
+        chosen |= {"fsync": "off", "full_page_writes": "off"}
         chosen |= {"wal_level": "minimal", "max_wal_senders": 0}
     return chosen
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,6 +129,22 @@ def all_ended(processes: Iterable[Process], seconds: float) -> bool:
     """Wait at most `seconds` for the end of these processes; return whether it came."""
     ours = list(processes)
     return wait_until(lambda: not any(map(alive, ours)), seconds)
+
+
+def spawn(command: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path) -> int:
+    """
+    Start a program that outlives us, in a session of its own; return its process id.
+
+    What it says is appended to `log`, which only its owner can read.
+    """
+    arguments = ["/bin/sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", str(folder), *command]
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    streams = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), append, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    return os.posix_spawn(arguments[0], arguments, dict(environment), file_actions=streams, setsid=True)
 
 
 def send(process: Process, number: int) -> None:

@@ -126,7 +126,9 @@ def parse_suite(name: str, declared: Mapping[str, Any]) -> Suite:
         says=declared["says"],
         only_for=declared.get("only_for"),
         gates=tuple(declared.get("gates", ())),
-        expectations=tuple(_expectation(table, fields) for table, rules in tables.items() for fields in rules),
+        expectations=tuple(
+            _expectation(table, fields) for table, rules in tables.items() for fields in rules
+        ),
     )
 
 

@@ -143,4 +143,7 @@ def _visible(text: str, start: int, end: int, *, indented: bool = False) -> Iter
     piece = text[start:end]
     if piece and not piece.isspace():
         first = start + len(piece) - len(piece.lstrip())
-        yield max(start, text.rfind("\n", start, first) + 1) if indented else first, start + len(piece.rstrip())
+        yield (
+            max(start, text.rfind("\n", start, first) + 1) if indented else first,
+            start + len(piece.rstrip()),
+        )

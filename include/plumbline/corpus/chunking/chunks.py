@@ -137,7 +137,9 @@ def _exact(
         if None in between:
             tokens = count(text[pieces[run.first].start : pieces[run.last].end])
         else:
-            tokens = sum(piece.tokens for piece in pieces[run.first : run.last + 1]) + sum(filter(None, between))
+            tokens = sum(piece.tokens for piece in pieces[run.first : run.last + 1]) + sum(
+                filter(None, between)
+            )
         if tokens <= max_tokens or run.first == run.last:
             yield run._replace(tokens=tokens)
             continue

@@ -60,7 +60,9 @@ class _Runs:
         self._limits = limits
         self._joints = joints
         self._until = list(accumulate((p.tokens + j for p, j in zip(pieces, joints, strict=True)), initial=0))
-        self._next = list(range(1, len(pieces) + 1))  # where the next run begins; valid at the first piece of a run
+        self._next = list(
+            range(1, len(pieces) + 1)
+        )  # where the next run begins; valid at the first piece of a run
         self._previous = list(range(-1, len(pieces)))  # where the run before begins; likewise
 
     def result(self) -> list[Run]:

@@ -8,7 +8,26 @@ next one gets a new worker.
 
 from __future__ import annotations
 
-from plumbline.corpus.extraction.model import Block, BlockKind, Extracted, Limits, Metadata, Part, Unreadable, UnreadableCode
+from plumbline.corpus.extraction.model import (
+    Block,
+    BlockKind,
+    Extracted,
+    Limits,
+    Metadata,
+    Part,
+    Unreadable,
+    UnreadableCode,
+)
 from plumbline.corpus.extraction.reading import extract
 
-__all__ = ["Block", "BlockKind", "Extracted", "Limits", "Metadata", "Part", "Unreadable", "UnreadableCode", "extract"]
+__all__ = [
+    "Block",
+    "BlockKind",
+    "Extracted",
+    "Limits",
+    "Metadata",
+    "Part",
+    "Unreadable",
+    "UnreadableCode",
+    "extract",
+]

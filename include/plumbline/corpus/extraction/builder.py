@@ -27,7 +27,9 @@ class Builder:
         """Everything that has been added."""
         return "".join(self._pieces)
 
-    def add(self, said: str, kind: BlockKind, *, level: int = 0, page: int | None = None, mark: str = "") -> None:
+    def add(
+        self, said: str, kind: BlockKind, *, level: int = 0, page: int | None = None, mark: str = ""
+    ) -> None:
         """
         Add one block; one that says nothing is passed over.
 
@@ -46,6 +48,8 @@ class Builder:
         start = self._length + len(gap)
         self._length = start + len(said)
         if self._length > self._at_most:
-            raise Unreadable("oversized", f"The document holds more than {self._at_most:,} characters of text.")
+            raise Unreadable(
+                "oversized", f"The document holds more than {self._at_most:,} characters of text."
+            )
         self._pieces += (gap, said)
         self.parts.append(Part(start, self._length, kind, level, page, title))

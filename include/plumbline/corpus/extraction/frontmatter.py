@@ -71,7 +71,9 @@ def _plain(declared: Mapping[object, object]) -> dict[str, Value]:
 
 def _value(value: object) -> Value | None:
     if isinstance(value, list):
-        words = [word for word in map(_value, value[:_KEYS]) if word is not None and not isinstance(word, list)]
+        words = [
+            word for word in map(_value, value[:_KEYS]) if word is not None and not isinstance(word, list)
+        ]
         return [str(word) for word in words] or None
     if isinstance(value, bool | int):
         return value if abs(value) < 2**53 else str(value)[:_VALUE]

@@ -18,7 +18,9 @@ from plumbline.corpus.extraction.text import decode, shorten
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
-_DECLARED = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)|<\?xml[^>]{0,200}?encoding=[\"']([\w.:-]+)", re.I)
+_DECLARED = re.compile(
+    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)|<\?xml[^>]{0,200}?encoding=[\"']([\w.:-]+)", re.I
+)
 _LABELS = {
     "iso-8859-1": "cp1252",
     "latin1": "cp1252",
@@ -43,7 +45,8 @@ _SILENT = frozenset(
 _MACHINERY = frozenset({"nav", "menu"})
 _MACHINERY_ROLES = frozenset({"navigation", "search", "contentinfo", "menu", "menubar", "alertdialog"})
 _MACHINERY_NAMES = re.compile(
-    r"(?:^|\s)(?:breadcrumbs?|cookie[\w-]*|skip-?(?:link|nav)[\w-]*|pagination|navbar|site-footer)(?:\s|$)", re.I
+    r"(?:^|\s)(?:breadcrumbs?|cookie[\w-]*|skip-?(?:link|nav)[\w-]*|pagination|navbar|site-footer)(?:\s|$)",
+    re.I,
 )
 _BLOCKS = frozenset(
     "address article aside blockquote body center dd details dir div dl dt fieldset figcaption figure footer form h1 h2 "
@@ -57,7 +60,9 @@ _MAIN_AT_LEAST = 200
 _CELL_AT_MOST = 2_000
 _LAYOUTS = 4
 _DEEPEST = 5_000
-_TAG = re.compile(r"<(/?)(?:div|section|article|span|a|b|i|em|strong|font|center|table|ul|ol|dl|blockquote|q|form)\b", re.I)
+_TAG = re.compile(
+    r"<(/?)(?:div|section|article|span|a|b|i|em|strong|font|center|table|ul|ol|dl|blockquote|q|form)\b", re.I
+)
 
 
 def read_html(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part], Metadata]:
@@ -242,7 +247,9 @@ class _Reader:
             return
         depth = len(self._lists)
         if self._heading:
-            self._builder.add(said.replace("\n", " "), "heading", level=self._heading, mark="#" * self._heading + " ")
+            self._builder.add(
+                said.replace("\n", " "), "heading", level=self._heading, mark="#" * self._heading + " "
+            )
         elif depth or self._mark:
             mark = "  " * min(depth, 10) if self._mark is None else self._mark
             self._builder.add(said, "list_item", level=max(depth, 1), mark=mark)
@@ -254,7 +261,10 @@ class _Reader:
     def _table(self, table: LexborNode) -> None:
         for caption in table.css("caption")[:1]:
             self._builder.add(_words(caption), "paragraph")
-        rows = ["| " + " | ".join(_words(cell).replace("|", "\\|") for cell in cells) + " |" for cells in _rows(table)]
+        rows = [
+            "| " + " | ".join(_words(cell).replace("|", "\\|") for cell in cells) + " |"
+            for cells in _rows(table)
+        ]
         self._builder.add("\n".join(row for row in rows if row.strip("| ")), "table")
 
 
@@ -300,13 +310,17 @@ def _is_data(table: LexborNode) -> bool:
     if table.css_first("td h1, td h2, td h3, td pre, td main, td article") is not None:
         return False
     rows = list(_rows(table))
-    return any(len(row) > 1 for row in rows) and all(len(_words(cell)) < _CELL_AT_MOST for row in rows for cell in row)
+    return any(len(row) > 1 for row in rows) and all(
+        len(_words(cell)) < _CELL_AT_MOST for row in rows for cell in row
+    )
 
 
 def _rows(table: LexborNode) -> Iterator[list[LexborNode]]:
     """The cells of the table's own rows; the rows of a table inside a cell are words of that cell."""
     for part in _children(table):
-        for row in [part] if part.tag == "tr" else _children(part) if part.tag in ("thead", "tbody", "tfoot") else []:
+        for row in (
+            [part] if part.tag == "tr" else _children(part) if part.tag in ("thead", "tbody", "tfoot") else []
+        ):
             if row.tag == "tr":
                 yield [cell for cell in _children(row) if cell.tag in ("td", "th")]
 
@@ -323,7 +337,9 @@ def _words(node: LexborNode) -> str:
             said.append(inner.text_content or "")
         elif inner.tag == "img":
             said.append(f" {inner.attributes.get('alt') or ''} ")
-        elif (tag := inner.tag or "") not in _SILENT and not (inner is not node and _is_unsaid(inner, tag, True)):
+        elif (tag := inner.tag or "") not in _SILENT and not (
+            inner is not node and _is_unsaid(inner, tag, True)
+        ):
             apart = [None] if tag in _BLOCKS or tag == "br" else []
             stack += [*apart, *reversed(_children(inner)), *apart]
     return _SPACE.sub(" ", "".join(said)).strip()

@@ -34,7 +34,9 @@ _DELIMITERS = re.compile(
 _OPENERS = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,})|`[^`\n]{1,300}`|<!--|\{%-?", re.MULTILINE)
 _COMMENT_END = re.compile(r"\{%-?\s*endcomment\s*-?%\}")
 _QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'|“([^”]*)”")
-_SILENT_TAGS = frozenset({"include", "include_relative", "if", "for", "assign", "set", "import", "extends", "block"})
+_SILENT_TAGS = frozenset(
+    {"include", "include_relative", "if", "for", "assign", "set", "import", "extends", "block"}
+)
 _TAG_AT_MOST = 2_000
 
 _LINK = re.compile(r"!?\[([^\]\[]*)\](?:\([^()\s]*(?:\s[^()]*)?\)|\[[^\]]*\])")
@@ -79,7 +81,9 @@ def without_comments_and_tags(source: str) -> str:
         if opener[0].startswith("`") or opener[0] in unclosed:
             position = opener.end()
             continue
-        end, shown = _end_of_comment(source, opener) if opener[0] == "<!--" else _end_of_tag(source, opener, unclosed)
+        end, shown = (
+            _end_of_comment(source, opener) if opener[0] == "<!--" else _end_of_tag(source, opener, unclosed)
+        )
         if end < 0:
             if opener[0] == "<!--":
                 unclosed.add("<!--")

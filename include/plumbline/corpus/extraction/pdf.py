@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
 
 _NUMBERS = re.compile(r"\d+")
-_PAGE_NUMBER = re.compile(r"(?i)[-–—\s]*(?:page|seite|página|p\.?)?\s*(\d{1,5})(?:\s*(?:of|von|de|/)\s*\d{1,5})?[-–—\s]*")
+_PAGE_NUMBER = re.compile(
+    r"(?i)[-–—\s]*(?:page|seite|página|p\.?)?\s*(\d{1,5})(?:\s*(?:of|von|de|/)\s*\d{1,5})?[-–—\s]*"
+)
 _BULLET = re.compile(r"[•◦▪‣●○■–·*-]\s+\S|\(?\d{1,3}[.)]\s+\S|\(?[a-z][.)]\s+\S")
 _ENDS_SENTENCE = (".", "!", "?", ":", "…", "。", "！", "？")
-_NO_TITLE = re.compile(r"(?i)untitled|microsoft (?:word|powerpoint|excel)|\.(?:docx?|pptx?|xlsx?|indd|tex|dvi|qxd)$|^\W*$")
+_NO_TITLE = re.compile(
+    r"(?i)untitled|microsoft (?:word|powerpoint|excel)|\.(?:docx?|pptx?|xlsx?|indd|tex|dvi|qxd)$|^\W*$"
+)
 _BOLD = re.compile(rb"(?i)bold|black|heavy|demi|-medi\b|^(?:[a-z]{6}\+)?cmb")
 _HEADING_AT_MOST = 160
 _LARGER = 1.08
@@ -71,7 +75,9 @@ def read_pdf(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part
         pictures += has_picture and not lines
         characters += sum(len(line.text) for line in lines)
         if characters > limits.characters:
-            raise Unreadable("oversized", f"The document holds more than {limits.characters:,} characters of text.")
+            raise Unreadable(
+                "oversized", f"The document holds more than {limits.characters:,} characters of text."
+            )
     _demand_text(pages, pictures, characters)
     builder = Builder(limits.characters)
     kept = _without_running_lines(pages)
@@ -95,10 +101,16 @@ def _open(content: bytes) -> PdfDocument:
     except pypdfium2.PdfiumError as error:
         code = getattr(error, "err_code", None)
         if code == raw.FPDF_ERR_PASSWORD:
-            raise Unreadable("encrypted", "The PDF is protected by a password; save a copy without one.") from error
+            raise Unreadable(
+                "encrypted", "The PDF is protected by a password; save a copy without one."
+            ) from error
         if code == raw.FPDF_ERR_SECURITY:
-            raise Unreadable("encrypted", "The PDF is encrypted in a way that cannot be opened here.") from error
-        raise Unreadable("malformed", "The file is not a PDF that can be opened: it is damaged or cut short.") from error
+            raise Unreadable(
+                "encrypted", "The PDF is encrypted in a way that cannot be opened here."
+            ) from error
+        raise Unreadable(
+            "malformed", "The file is not a PDF that can be opened: it is damaged or cut short."
+        ) from error
     return document
 
 
@@ -177,12 +189,15 @@ def _demand_text(pages: list[list[_Line]], pictures: int, characters: int) -> No
     if letters < 3 or (pictures and letters < 10 * pictures):
         if pictures:
             raise Unreadable(
-                "image_only", "The PDF holds pictures of pages and no text; run text recognition (OCR) on it first."
+                "image_only",
+                "The PDF holds pictures of pages and no text; run text recognition (OCR) on it first.",
             )
         raise Unreadable("empty", "The PDF holds no text.")
     strange = sum(letter == "\ufffd" or "\ue000" <= letter <= "\uf8ff" for letter in said)
     if strange > 0.5 * characters:
-        raise Unreadable("malformed", "The fonts of the PDF do not say which letters they show; run OCR on it first.")
+        raise Unreadable(
+            "malformed", "The fonts of the PDF do not say which letters they show; run OCR on it first."
+        )
 
 
 def _without_running_lines(pages: list[list[_Line]]) -> list[list[_Line]]:
@@ -204,7 +219,9 @@ def _without_number(lines: list[_Line], number: int) -> list[_Line]:
 
 def _without_edge(pages: list[list[_Line]], edge: int) -> list[list[_Line]]:
     patterns = [_NUMBERS.sub("#", lines[edge].text) if lines else None for lines in pages]
-    pattern, times = Counter(pattern for pattern in patterns if pattern).most_common(1)[0] if any(patterns) else ("", 0)
+    pattern, times = (
+        Counter(pattern for pattern in patterns if pattern).most_common(1)[0] if any(patterns) else ("", 0)
+    )
     if times < _REPEATED_FROM or times < 0.6 * len(pages):
         return pages
     return [
@@ -230,7 +247,10 @@ def _heading_levels(pages: list[list[_Line]]) -> Mapping[_Style, int]:
             style
             for style in titles
             if styles[style] < 0.2 * total
-            and (style.size >= body.size * _LARGER or (style.bold and not body.bold and style.size >= body.size))
+            and (
+                style.size >= body.size * _LARGER
+                or (style.bold and not body.bold and style.size >= body.size)
+            )
         ),
         reverse=True,
     )
@@ -238,7 +258,11 @@ def _heading_levels(pages: list[list[_Line]]) -> Mapping[_Style, int]:
 
 
 def _may_be_heading(said: str) -> bool:
-    return len(said) <= _HEADING_AT_MOST and sum(map(str.isalpha, said)) > 2 and not said.endswith((".", ",", ";"))
+    return (
+        len(said) <= _HEADING_AT_MOST
+        and sum(map(str.isalpha, said)) > 2
+        and not said.endswith((".", ",", ";"))
+    )
 
 
 def _lay_out(pages: list[list[_Line]], levels: Mapping[_Style, int], builder: Builder) -> None:
@@ -292,7 +316,10 @@ def _add(lines: list[_Line], levels: Mapping[_Style, int], builder: Builder) -> 
 
 def _properties(document: PdfDocument) -> dict[str, str]:
     """What the file says about itself, where it says anything."""
-    found = {name.lower(): shorten(value, 500) for name, value in document.get_metadata_dict(skip_empty=True).items()}
+    found = {
+        name.lower(): shorten(value, 500)
+        for name, value in document.get_metadata_dict(skip_empty=True).items()
+    }
     kept = {name: found[name] for name in ("title", "author", "subject", "keywords") if found.get(name)}
     if "title" in kept and _NO_TITLE.search(kept["title"]):
         del kept["title"]

@@ -94,7 +94,9 @@ class Worker:
         self._documents = self._bytes = 0
         return self._process
 
-    def _ask(self, process: subprocess.Popen[bytes], content: bytes, kind: str, limits: Limits) -> dict[str, Any]:
+    def _ask(
+        self, process: subprocess.Popen[bytes], content: bytes, kind: str, limits: Limits
+    ) -> dict[str, Any]:
         order = json.dumps({"kind": kind, "limits": asdict(limits)}).encode()
         request = [LENGTH.pack(len(order)) + order + LENGTH.pack(len(content)), content]
         deadline = time.monotonic() + limits.seconds
@@ -103,10 +105,14 @@ class Worker:
             talk.send(request)
             (length,) = LENGTH.unpack(talk.receive(LENGTH.size))
             if length > limits.characters * _ANSWER_PER_CHARACTER:
-                raise Unreadable("oversized", f"The document holds more than {limits.characters:,} characters of text.")
+                raise Unreadable(
+                    "oversized", f"The document holds more than {limits.characters:,} characters of text."
+                )
             answer = json.loads(talk.receive(length))
         except TimeoutError:
-            raise Unreadable("timeout", f"Reading the file took more than {limits.seconds:g} seconds.") from None
+            raise Unreadable(
+                "timeout", f"Reading the file took more than {limits.seconds:g} seconds."
+            ) from None
         except (EOFError, BrokenPipeError):
             raise _died(process, limits) from None
         if not isinstance(answer, dict):
@@ -175,7 +181,10 @@ def _died(process: subprocess.Popen[bytes], limits: Limits) -> Unreadable:
         code = process.wait(timeout=5)
     except subprocess.TimeoutExpired:
         code = 0
-    if code in (-6, -9):  # aborted by an allocator that got nothing, or killed by the system for want of memory
+    if code in (
+        -6,
+        -9,
+    ):  # aborted by an allocator that got nothing, or killed by the system for want of memory
         return Unreadable("out_of_memory", out_of_memory(limits))
     return Unreadable("crashed", "The file makes its parser crash; it may be damaged on purpose.")
 

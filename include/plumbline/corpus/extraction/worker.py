@@ -58,7 +58,10 @@ def _answer(content: bytes, kind: str, limits: Limits) -> dict[str, Any]:
     except MemoryError:
         return {"code": "out_of_memory", "reason": out_of_memory(limits)}
     except Exception as error:  # noqa: BLE001 - whatever a parser stumbles over, the document is at fault
-        return {"code": "malformed", "reason": f"The file cannot be read: its parser failed ({type(error).__name__})."}
+        return {
+            "code": "malformed",
+            "reason": f"The file cannot be read: its parser failed ({type(error).__name__}).",
+        }
     return {"text": text, "title": title, "parts": parts, "metadata": metadata}
 
 

@@ -7,3 +7,5 @@ join lateral (
 ) as version on true
 join corpus.chunk on chunk.document_id = document.document_id
 where substr(version.text, chunk.span_start + 1, chunk.span_end - chunk.span_start) is distinct from chunk.text
+    -- A span that reaches past the end of the text is cut off there and would pass.
+    or chunk.span_end - chunk.span_start <> char_length(chunk.text)

@@ -1,0 +1,93 @@
+"""The bootstrap runs on a bare Python, and what is in the way is said in one sentence."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of what the bootstrap needs of the project."""
+    for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements-dev.txt"):
+        shutil.copy(PROJECT / name, tmp_path)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PROJECT / "include" / "plumbline", tmp_path / "include" / "plumbline", ignore=ignored)
+    return tmp_path
+
+
+def run(project: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in the project with a bare environment."""
+    bare = {"PATH": os.environ["PATH"], "HOME": str(project / "home"), "PIP_CONFIG_FILE": "/dev/null"}
+    return subprocess.run(
+        command,
+        cwd=project,
+        env={**bare, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_it_needs_nothing_but_the_standard_library(project: Path):
+    """`-S` hides everything that was ever installed; the index is one where nobody answers."""
+    command = [sys.executable, "-S", "-m", "plumbline.embedded.bootstrap", "demo"]
+
+    done = run(project, *command, PYTHONPATH="include", PIP_INDEX_URL="http://127.0.0.1:9/simple")
+
+    assert 1 == done.returncode
+    assert "download at most" in done.stdout.splitlines()[1]
+    assert "127.0.0.1 does not answer" in done.stderr
+    assert 1 == len(done.stderr.splitlines())
+
+
+def test_a_full_disk_is_seen_beforehand(project: Path):
+    """More is needed than any disk has, and nothing was begun."""
+    lock = project / "requirements.txt"
+    lock.write_text("# size: 1 MB to download, 999999999 MB installed\n" + lock.read_text())
+
+    done = run(project, sys.executable, "-m", "plumbline.embedded.bootstrap", "demo", PYTHONPATH="include")
+
+    assert (1, 1) == (done.returncode, len(done.stderr.splitlines()))
+    assert "Not enough room" in done.stderr
+    assert not (project / ".venv").exists()
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.14"])
+def test_make_says_in_one_sentence_that_no_python_will_do(project: Path, version: str):
+    """The last line is make's own."""
+    programs = project / "programs"
+    programs.mkdir()
+    for name in ("python3", "python3.11", "python3.12", "python3.13"):
+        fake = programs / name
+        fake.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo Python {version}.1 && exit 0\nexit 1\n')
+        fake.chmod(0o755)
+
+    done = run(project, "make", "demo", PATH=f"{programs}:/usr/bin:/bin")
+
+    first, *rest = done.stderr.splitlines()
+    assert f"needs Python 3.11, 3.12 or 3.13 (found: Python {version}.1)" in first
+    assert ["make"] == [line.split(":")[0] for line in rest]
+    assert 2 == done.returncode
+
+
+def test_make_says_what_there_is(project: Path):
+    """Every command a person may type, with its reason."""
+    said = run(project, "make").stdout
+
+    assert {"demo", "test", "open", "down", "clean", "doctor", "check", "lock"} <= {
+        line.split()[1] for line in said.splitlines()
+    }
+
+
+def test_down_without_an_environment_is_no_fault(project: Path):
+    """There is nothing to stop."""
+    assert 0 == run(project, "make", "down").returncode
