@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -126,20 +126,22 @@ class _Bench:
 
     def ask(self, tenant: str) -> dict[str, Any]:
         """Rank the questions in every way; return the times and the recall of the vector half."""
-        questions = [Query(text, language, query_terms(text, _first(language)), None, MODEL, "") for language, text in self._questions]
-        vectors = self._embed([query.question for query in questions])
-        queries = [replace(query, vector=vector.tolist()) for query, vector in zip(questions, vectors, strict=True)]
-        ways: dict[str, tuple[Callable[[Query], Query], Filters | None]] = {
-            "vector": (lambda query: replace(query, terms=[]), None),
-            "lexical": (lambda query: replace(query, vector=None), None),
-            "hybrid": (lambda query: query, None),
-            "filtered": (lambda query: query, Filters(path_prefix="part-07/")),
+        vectors = self._embed([text for _, text in self._questions])
+        queries = [
+            Query(text, language, query_terms(text, _first(language)), vector.tolist(), MODEL, "")
+            for (language, text), vector in zip(self._questions, vectors, strict=True)
+        ]
+        ways: dict[str, tuple[list[Query], Filters | None]] = {
+            "vector": ([replace(query, terms=[]) for query in queries], None),
+            "lexical": ([replace(query, vector=None) for query in queries], None),
+            "hybrid": (queries, None),
+            "filtered": (queries, Filters(path_prefix="part-07/")),
         }
         figures: dict[str, Any] = {}
         with self._session(tenant) as session:
             rank(session, tenant, queries[0], _RECALL_AT)
-            for way, (made, filters) in ways.items():
-                seconds, found = _timed(lambda query: rank(session, tenant, query, _RECALL_AT, filters), map(made, queries))
+            for way, (asked, filters) in ways.items():
+                seconds, found = _timed(session, tenant, asked, filters)
                 figures[f"{way}_ms"] = {"p50": _p50_ms(seconds), "p95": p95_ms(seconds)}
                 if way == "vector":
                     figures["recall@10"] = self._recall(tenant, found, vectors)
@@ -206,7 +208,8 @@ class _Bench:
 
     def _bytes(self, index: str) -> int:
         with psycopg.connect(self._scratch.server.admin_url(self._database)) as session:
-            found = session.execute("select pg_relation_size(format('corpus.%%I', %s::text)::regclass)", [index]).fetchone()
+            size = "select pg_relation_size(format('corpus.%%I', %s::text)::regclass)"
+            found = session.execute(size, [index]).fetchone()
         return int(found[0]) if found else 0
 
 
@@ -257,11 +260,14 @@ def _turn(dimensions: int) -> Vectors | None:
     return np.ascontiguousarray(columns.T, dtype=np.float32)
 
 
-def _timed(work: Callable[[Query], Any], inputs: Iterator[Query]) -> tuple[list[float], list[Any]]:
-    seconds, results = [], []
-    for given in inputs:
+def _timed(
+    session: Any, tenant: str, queries: Sequence[Query], filters: Filters | None
+) -> tuple[list[float], list[list[Any]]]:
+    seconds: list[float] = []
+    results: list[list[Any]] = []
+    for query in queries:
         began = time.perf_counter()
-        results.append(work(given))
+        results.append(rank(session, tenant, query, _RECALL_AT, filters))
         seconds.append(time.perf_counter() - began)
     return seconds, results
 
@@ -272,24 +278,33 @@ def _p50_ms(seconds: Sequence[float]) -> float:
 
 _STAGE = """
 create temp table staged (
-    chunk_id uuid, document_id uuid, version_id uuid, ordinal integer, path text, language text, text text, length integer,
-    terms tsvector, embedding halfvec({dimensions})
+    chunk_id uuid, document_id uuid, version_id uuid, ordinal integer, path text, language text, text text,
+    length integer, terms tsvector, embedding halfvec({dimensions})
 ) on commit drop
 """
 _PUBLISH = """
 insert into corpus.source (source_id, tenant, name, kind, location, owner)
 values (%(source)s, %(tenant)s, 'passages', 'folder', '/', 'data') on conflict do nothing;
-insert into corpus.document_version
-    (version_id, tenant, document_id, source_id, path, source_sha256, text_sha256, language, pipeline, code_version, run_id)
-select distinct on (version_id) version_id, %(tenant)s, document_id, %(source)s, path, %(mark)s, %(mark)s, language, '', '', %(source)s
+insert into corpus.document_version (
+    version_id, tenant, document_id, source_id, path, source_sha256, text_sha256, language, pipeline, code_version, run_id
+)
+select distinct on (version_id)
+    version_id, %(tenant)s, document_id, %(source)s, path, %(mark)s, %(mark)s, language, '', '', %(source)s
 from staged;
-insert into corpus.document (document_id, tenant, source_id, path, version_id, source_sha256, pipeline, kind, language, bytes)
-select distinct on (document_id) document_id, %(tenant)s, %(source)s, path, version_id, %(mark)s, '', 'text', language, 1
+insert into corpus.document (
+    document_id, tenant, source_id, path, version_id, source_sha256, pipeline, kind, language, bytes
+)
+select distinct on (document_id)
+    document_id, %(tenant)s, %(source)s, path, version_id, %(mark)s, '', 'text', language, 1
 from staged;
-insert into corpus.chunk
-    (chunk_id, tenant, document_id, version_id, ordinal, span_start, span_end, language, tokens, text, text_sha256, answer_key)
-select chunk_id, %(tenant)s, document_id, version_id, ordinal, 0, length(text), language, 1, text, %(mark)s, %(mark)s
+insert into corpus.chunk (
+    chunk_id, tenant, document_id, version_id, ordinal, span_start, span_end, language, tokens, text, text_sha256, answer_key
+)
+select
+    chunk_id, %(tenant)s, document_id, version_id, ordinal, 0, length(text), language, 1, text, %(mark)s, %(mark)s
 from staged;
-insert into corpus.chunk_terms (chunk_id, tenant, length, terms) select chunk_id, %(tenant)s, length, terms from staged;
-insert into corpus.{table} (chunk_id, tenant, answer_key, embedding) select chunk_id, %(tenant)s, %(mark)s, embedding from staged
+insert into corpus.chunk_terms (chunk_id, tenant, length, terms)
+select chunk_id, %(tenant)s, length, terms from staged;
+insert into corpus.{table} (chunk_id, tenant, answer_key, embedding)
+select chunk_id, %(tenant)s, %(mark)s, embedding from staged
 """

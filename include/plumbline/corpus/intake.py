@@ -66,6 +66,9 @@ _IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx", "lost+found"
 _IGNORED_ENDINGS = ("~", ".tmp", ".temp", ".part", ".partial", ".crdownload", ".download", ".swp", ".bak")
 _IGNORED_BEGINNINGS = (".", "~$", "#")
 
+_UNDECODED = range(0xDC80, 0xDD00)
+"""What Python makes of the bytes of a name that are not UTF-8."""
+
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _OPEN_FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -178,8 +181,6 @@ def _descend(
         return
     try:
         yield from _walk(inner, path + "/", depth + 1, inbox, max_bytes)
-    except PermissionError as error:
-        yield _unreadable(path, error, "folder")
     finally:
         os.close(inner)
 
@@ -210,7 +211,7 @@ def _nfc(name: str) -> str:
 def _bad_name(name: str, path: str) -> Refusal | None:
     if name.isascii() and name.isprintable():
         return None
-    if any(0xDC80 <= ord(letter) <= 0xDCFF for letter in name):
+    if any(map(_UNDECODED.__contains__, map(ord, name))):
         return Refusal(path, "unusable_name", "The name is not valid UTF-8; rename the file.")
     if any(unicodedata.category(letter) == "Cc" for letter in name):
         shown = path.encode("unicode_escape").decode()
@@ -219,7 +220,6 @@ def _bad_name(name: str, path: str) -> Refusal | None:
 
 
 def _read(folder: int, name: str, path: str, inbox: Path, max_bytes: int) -> Found | Refusal:
-    kind = kind_of(name)
     try:
         file = os.open(name, _OPEN_FILE, dir_fd=folder)
     except OSError as error:
@@ -229,29 +229,39 @@ def _read(folder: int, name: str, path: str, inbox: Path, max_bytes: int) -> Fou
             return _refuse_special(path)
         return _unreadable(path, error, "file")
     try:
-        before = os.fstat(file)
-        if not stat.S_ISREG(before.st_mode):
-            return _refuse_special(path)
-        size = before.st_size
-        if kind is None:
-            return Refusal(path, "unsupported", _unsupported(name), size=size)
-        if size > max_bytes:
-            return Refusal(path, "oversized", _oversized(size, max_bytes), size=size)
-        content = _read_all(file, size)
-        after = os.fstat(file)
+        return _refusal_unread(file, name, path, max_bytes) or _found(file, name, path)
     except OSError as error:
         return _unreadable(path, error, "file")
     finally:
         os.close(file)
 
-    digest = sha256(content).digest()
-    if len(content) != after.st_size or (before.st_mtime_ns, size) != (after.st_mtime_ns, after.st_size):
+
+def _refusal_unread(file: int, name: str, path: str, max_bytes: int) -> Refusal | None:
+    """What speaks against a file before a byte of it is read."""
+    seen = os.fstat(file)
+    if not stat.S_ISREG(seen.st_mode):
+        return _refuse_special(path)
+    if kind_of(name) is None:
+        return Refusal(path, "unsupported", _unsupported(name), size=seen.st_size)
+    if seen.st_size > max_bytes:
+        return Refusal(path, "oversized", _oversized(seen.st_size, max_bytes), size=seen.st_size)
+    return None
+
+
+def _found(file: int, name: str, path: str) -> Found | Refusal:
+    before = os.fstat(file)
+    content = _read_all(file, before.st_size)
+    after = os.fstat(file)
+    unchanged = (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size)
+    if len(content) != before.st_size or not unchanged:
         return Refusal(
             path, "changing", "The file was being written while it was read; the next run takes it."
         )
-    if not size:
+    digest = sha256(content).digest()
+    kind = kind_of(name)
+    if not content or kind is None:
         return Refusal(path, "empty", "The file is empty (0 bytes).", digest, 0)
-    return Found(path, digest, size, kind, content)
+    return Found(path, digest, len(content), kind, content)
 
 
 def _read_all(file: int, size: int) -> bytes:
@@ -297,13 +307,12 @@ def _on_disk(folder: int, name: str) -> str:
 
 
 def _refuse_link(folder: int, name: str, path: str, inbox: Path) -> Refusal:
-    target = os.path.realpath(os.path.join(os.path.realpath(f"/proc/self/fd/{folder}"), name))
-    inside = os.path.relpath(target, inbox) if target.startswith(f"{inbox}{os.sep}") else None
-    if inside is None:
+    target = (Path(f"/proc/self/fd/{folder}").resolve() / name).resolve()
+    if not target.is_relative_to(inbox):
         return Refusal(
             path, "outside_inbox", "The link leads out of the inbox; put a copy of the file here instead."
         )
-    shown = _nfc(inside.replace(os.sep, "/"))
+    shown = _nfc(str(target.relative_to(inbox)))
     return Refusal(path, "link", f"A link to {shown}, which is read under its own name.")
 
 

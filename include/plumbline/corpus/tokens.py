@@ -33,4 +33,5 @@ def counter(encoding: str = EMBEDDING_ENCODING) -> Callable[[str], int]:
     """
     from bpe_openai._bindings import tokenizer_for_encoding
 
-    return tokenizer_for_encoding(encoding).count
+    tokenizer: Callable[[str], int] = tokenizer_for_encoding(encoding).count
+    return tokenizer

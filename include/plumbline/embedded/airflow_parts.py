@@ -25,8 +25,9 @@ from plumbline.embedded.ports import LOOPBACK
 from plumbline.embedded.postgres import Server
 
 ADMIN = "admin"
+API_SERVER = "api-server"
 COMPONENTS: Mapping[str, tuple[str, ...]] = {
-    "api-server": ("api-server", "--host", LOOPBACK),
+    API_SERVER: ("api-server", "--host", LOOPBACK),
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "dag-processor": ("dag-processor",),
     "triggerer": ("triggerer", "--skip-serve-logs"),
@@ -120,7 +121,7 @@ def sign_in(home: Home) -> tuple[str, str]:
 
 def command_of(component: str, port: int) -> list[str]:
     """Return the command line of one component."""
-    arguments = [*COMPONENTS[component], *(["--port", str(port)] if component == "api-server" else [])]
+    arguments = [*COMPONENTS[component], *(["--port", str(port)] if component == API_SERVER else [])]
     return [str(Path(sys.executable).parent / "airflow"), *arguments]
 
 

@@ -121,7 +121,7 @@ def end_parts(parts: Iterable[Part], patience: float, hasty: Collection[str] = (
     """
     End these parts together: ask their leaders, then the rest of their sessions, then make sure.
 
-    Those named in `hasty` are asked a second time after a moment: they take that as leave to end at once.
+    Those named in `hasty` have a moment only.
     """
     recorded = [part for part in parts if part.process() is not None]
     members = {process for part in recorded for process in part.members()}
@@ -129,9 +129,9 @@ def end_parts(parts: Iterable[Part], patience: float, hasty: Collection[str] = (
     for process in leaders.values():
         processes.send(process, signal.SIGTERM)
     if not processes.all_ended(leaders.values(), _MOMENT):
-        for name in hasty:
-            if name in leaders:
-                processes.send(leaders[name], signal.SIGTERM)
+        for part in recorded:
+            if part.name in hasty:
+                processes.end(part.members(), 0, ask=signal.SIGKILL)
         processes.all_ended(leaders.values(), patience)
     members |= {process for part in recorded for process in part.members()}
     processes.end(members, _MOMENT)

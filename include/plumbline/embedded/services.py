@@ -27,6 +27,7 @@ from plumbline.core.settings import PROJECT_ROOT, Settings, read_env_file
 from plumbline.embedded import ports
 from plumbline.embedded.airflow_api import AirflowApi, AirflowRefused, AirflowSilent
 from plumbline.embedded.airflow_parts import (
+    API_SERVER,
     COMPONENTS,
     MIGRATION,
     airflow_environment,
@@ -46,6 +47,7 @@ MODEL = "model-server"
 _PORTS = {POSTGRES: 54320, MODEL: 8090, "airflow": 8080}
 _UP_SECONDS = 240.0
 _END_SECONDS = 20.0
+_SERVER_SECONDS = 1.0  # Airflow's API server lingers for ten seconds after it has closed everything
 _PAUSE = 0.2
 _HEALTHY = "healthy"
 
@@ -124,11 +126,14 @@ class Installation:
         return names
 
     def end(self, names: Collection[str]) -> None:
-        """End these parts, and the workers that they left behind: Airflow first, the database last."""
-        airflow = [Part(self.home, name) for name in (*COMPONENTS, MIGRATION) if name in names]
-        # The scheduler may let running tasks finish; the triggerer would wait ten seconds for nothing.
-        end_parts(airflow, _END_SECONDS, hasty=["triggerer"])
-        end_parts([Part(self.home, MODEL)] if MODEL in names else [], _END_SECONDS)
+        """End these parts, and the workers that they left behind, in the order in which they need each other."""
+        workers = [name for name in (*COMPONENTS, MIGRATION) if name != API_SERVER]
+        # The scheduler lets running tasks finish, and they need the API server and the model for that.  The
+        # triggerer would wait ten seconds for nothing: what it waits for is kept in the database.
+        for step, patience in ((workers, _END_SECONDS), ([API_SERVER, MODEL], _SERVER_SECONDS)):
+            end_parts(
+                [Part(self.home, name) for name in step if name in names], patience, hasty=["triggerer"]
+            )
         if POSTGRES in names:
             self.server.stop()
 
@@ -220,7 +225,7 @@ class _Start:
 
     def _choose_ports(self) -> None:
         """Choose a port for each part that does not run; a part that runs keeps its own."""
-        for name, part in (("airflow", Part(self.home, "api-server")), (MODEL, Part(self.home, MODEL))):
+        for name, part in (("airflow", Part(self.home, API_SERVER)), (MODEL, Part(self.home, MODEL))):
             if part.running():
                 continue
             known = read_json(self.home.ports_file)
@@ -291,7 +296,7 @@ def unhealthy_components(health: Mapping[str, Any], since: datetime, fresh: Coll
     `health` is what Airflow says of itself.  It calls a component healthy for a while after its last sign of life, so
     of those in `fresh`, which were just started, a sign from before `since` does not count.
     """
-    waiting = [] if health["metadatabase"]["status"] == _HEALTHY else ["api-server"]
+    waiting = [] if health["metadatabase"]["status"] == _HEALTHY else [API_SERVER]
     for name, key in (
         ("scheduler", "scheduler"),
         ("dag-processor", "dag_processor"),

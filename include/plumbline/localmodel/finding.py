@@ -8,6 +8,7 @@ text does not hold what the field asks for, and its caller decides what an absen
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from plumbline.localmodel import values
 from plumbline.localmodel.prompts import Prompt
 from plumbline.localmodel.sentences import readable, words
 from plumbline.localmodel.support import Evidence
+from plumbline.localmodel.values import Value
 
 ANSWERS = frozenset(
     {"answer", "reply", "response", "quote", "quotation", "evidence", "excerpt", "support", "citation"}
@@ -147,7 +149,7 @@ def find_number(slot: Slot, evidence: Evidence, fits: Callable[[float], bool]) -
     text = evidence.text
     candidates = [value for value in values.numbers(text) if fits(value.value)]
     if "year" in slot.name.split():
-        years = (values.Value(float(date.value.year), date.start, date.end) for date in values.dates(text))
+        years = (Value(float(date.value.year), date.start, date.end) for date in values.dates(text))
         candidates += [year for year in years if fits(year.value)]
     for vocabulary, unit in ((MONEY, _CURRENCY), (SHARES, _SHARE)):
         if slot.says(vocabulary):
@@ -221,49 +223,44 @@ def _of_kind(kind: str, slot: Slot, evidence: Evidence, *, iso: bool) -> Found |
     """The one value of a kind that the field's name stands nearest to."""
     if kind == "name" and (introduced := _INTRODUCED.search(evidence.text)):
         return Found(introduced[1], 1.0)
-    places = []
-    for value in _all_of_kind(kind, evidence.text, iso=iso):
-        written = value if value in evidence.text else None
-        places.append(values.Value(value, evidence.text.find(written) if written else 0, 0))
-    if iso and kind == "date":
-        places = [
-            values.Value(date.value.isoformat(), date.start, date.end) for date in values.dates(evidence.text)
-        ]
-    return _nearest(slot, evidence.text, places)
+    return _nearest(slot, evidence.text, _places(kind, evidence.text, iso=iso))
 
 
 def _all_of_kind(kind: str, text: str, *, iso: bool) -> list[str]:
     """Every value of a kind or format in `text`, each once, in order."""
+    return list(dict.fromkeys(place.value for place in _places(kind, text, iso=iso)))
+
+
+def _places(kind: str, text: str, *, iso: bool) -> list[Value[str]]:
+    """The values of a kind or format, and where they stand; dates and times as written, or in ISO form."""
     if kind == "date":
-        found = [
-            date.value.isoformat() if iso else text[date.start : date.end] for date in values.dates(text)
+        return [
+            Value(date.value.isoformat() if iso else text[date.start : date.end], date.start, date.end)
+            for date in values.dates(text)
         ]
-    elif kind == "time":
-        found = [
-            time.value.isoformat() if iso else text[time.start : time.end] for time in values.times(text)
+    if kind == "time":
+        return [
+            Value(f"{time.value.isoformat()}Z" if iso else text[time.start : time.end], time.start, time.end)
+            for time in values.times(text)
         ]
-        found = [f"{value}Z" for value in found] if iso else found
-    elif kind == "date-time":
-        found = _moments(text)
-    elif kind in values.PATTERNS:
-        found = values.matches(kind, text)
-    else:
-        found = []
-    return list(dict.fromkeys(found))
+    return _moments(text) if kind == "date-time" else values.matches(kind, text)
 
 
-def _moments(text: str) -> list[str]:
+def _moments(text: str) -> list[Value[str]]:
     """Dates with the time that follows within a few words, midnight without one; in UTC, as nothing else is said."""
     clock = values.times(text)
+    starts = [time.start for time in clock]
     moments = []
     for date in values.dates(text):
-        near = [time.value for time in clock if 0 <= time.start - date.end <= AFTER]
-        moments.append(f"{date.value.isoformat()}T{near[0].isoformat() if near else '00:00:00'}Z")
+        following = bisect_left(starts, date.end)
+        near = following < len(clock) and clock[following].start - date.end <= AFTER
+        time = clock[following].value.isoformat() if near else "00:00:00"
+        moments.append(Value(f"{date.value.isoformat()}T{time}Z", date.start, date.end))
     return moments
 
 
 def _of_pattern(pattern: str, slot: Slot, evidence: Evidence) -> Found | None:
-    found = [values.Value(match[0], *match.span()) for match in _search(pattern, evidence.text)]
+    found = [Value(match[0], *match.span()) for match in _search(pattern, evidence.text)]
     return _nearest(slot, evidence.text, found)
 
 
@@ -277,7 +274,7 @@ def _search(pattern: str, text: str) -> list[re.Match[str]]:
     return [match for match in inner.finditer(text[:PATTERN_TEXT]) if match[0] and whole.search(match[0])]
 
 
-def _nearest(slot: Slot, text: str, candidates: Sequence[values.Value[Any]]) -> Found | None:
+def _nearest(slot: Slot, text: str, candidates: Sequence[Value[Any]]) -> Found | None:
     """
     The candidate with most words of the field around it; the first of equals.
 

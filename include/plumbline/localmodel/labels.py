@@ -89,7 +89,8 @@ def find_definitions(labels: Sequence[str], *texts: str) -> dict[str, str]:
     for label in labels:
         names = "|".join(re.escape(name) for name in {label, readable(label)})
         line = re.compile(
-            rf"(?:^|[\n;])[\s\-*•`\"']*(?:{names})[`\"'*]*\s*(?::|=|–|—|-)+\s*([^\n;]+)", re.IGNORECASE
+            rf"(?:^|[\n;])[ \t\-*•`\"']{{0,12}}(?:{names})[`\"'*]{{0,3}}[ \t]*(?::|=|–|—|-){{1,3}}[ \t]*([^\n;]+)",
+            re.IGNORECASE,
         )
         for text in texts:
             if match := line.search(text):

@@ -18,15 +18,15 @@ import orjson
 from plumbline.localmodel.sentences import sentences
 from plumbline.localmodel.support import Passage
 
-_TAG = re.compile(
-    r"<([A-Za-z][\w-]*)((?:\s+[\w-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+))*)\s*>(.*?)</\1\s*>", re.DOTALL
+_OPENING = re.compile(
+    r"<([A-Za-z][\w-]{0,40})((?:\s+[\w-]+\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'|[^\s<>]+)){0,8})\s*>"
 )
 _ATTRIBUTE = re.compile(r"([\w-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))")
 _FENCE = re.compile(r"(```|\"\"\"|~~~)[a-z]*\n?(.*?)\1", re.DOTALL)
 _HEADING = re.compile(
-    r"^[#*\s]*(?:(?P<question>question|query|frage|pregunta|domanda)|"
+    r"^[#* \t]{0,8}(?:(?P<question>question|query|frage|pregunta|domanda)|"
     r"(?P<material>context|text|document|documents|passages|sources|ticket|message|e-?mail|content|input|material|"
-    r"note|transcript|kontext|texte|contexte|texto|contexto|testo))[*\s]*:[*]*[ \t]*",
+    r"note|transcript|kontext|texte|contexte|texto|contexto|testo))[* \t]*:[*]*[ \t]*",
     re.IGNORECASE | re.MULTILINE,
 )
 _NUMBERED = re.compile(r"^\[([\w.:-]{1,64})\][ \t]*", re.MULTILINE)
@@ -47,6 +47,8 @@ HELD = frozenset(
         "text", "ticket", "tickets", "title", "transcript", "user_input", "user_message",
     }
 )  # fmt: skip
+DEEPEST = 4
+"""Tags within tags that are told apart."""
 NAMING = ("id", "source_id", "chunk_id", "document_id", "ref", "name", "number", "index", "n")
 
 
@@ -64,6 +66,15 @@ class Prompt:
     def wants_summary(self) -> bool:
         """Whether a summary is asked for, and nothing more precise."""
         return not self.question and _SUMMARY.search(self.instructions) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    kind: str
+    name: str | None
+    inside: str
+    start: int
+    end: int
 
 
 @dataclass(slots=True)
@@ -139,32 +150,39 @@ def _read_user(text: str, parts: _Parts) -> None:
 def _tagged(text: str, parts: _Parts) -> Iterator[tuple[str, list[Passage]]]:
     """The text between tags, and the passages of the tag that follows it."""
     at = 0
-    for match in _TAG.finditer(text):
-        tag, attributes = match[1].lower(), _attributes(match[2])
-        if tag in ASKED:
-            parts.questions.append(match[3].strip())
-            held: list[Passage] = []
-        elif tag in TOLD:
-            parts.instructions.append(match[3])
-            held = []
-        elif tag in HELD or _name(attributes):
-            held = _held(match[3], _name(attributes))
+    for tag in _tags(text):
+        held: list[Passage] = []
+        if tag.kind in ASKED:
+            parts.questions.append(tag.inside.strip())
+        elif tag.kind in TOLD:
+            parts.instructions.append(tag.inside)
         else:
-            continue
-        yield text[at : match.start()], held
-        at = match.end()
+            held = _held(tag.inside, tag.name)
+        yield text[at : tag.start], held
+        at = tag.end
     yield text[at:], []
 
 
-def _held(text: str, name: str | None) -> list[Passage]:
+def _tags(text: str) -> Iterator[_Tag]:
+    """The outermost tags that mean something here, in order; any other is part of the text."""
+    at, unclosed = 0, set()
+    while match := _OPENING.search(text, at):
+        kind, name = match[1].lower(), _name(_attributes(match[2]))
+        closing = f"</{match[1]}>"
+        means = bool(name) or kind in ASKED | TOLD | HELD
+        end = text.find(closing, match.end()) if means and closing not in unclosed else -1
+        if end >= 0:
+            yield _Tag(kind, name, text[match.end() : end], match.start(), end + len(closing))
+        elif means:
+            unclosed.add(closing)
+        at = end + len(closing) if end >= 0 else match.end()
+
+
+def _held(text: str, name: str | None, depth: int = 0) -> list[Passage]:
     """The passages inside one tag: those in tags of their own, or numbered, or the whole of it."""
-    inner = [
-        match for match in _TAG.finditer(text) if match[1].lower() in HELD or _name(_attributes(match[2]))
-    ]
+    inner = [tag for tag in _tags(text) if tag.name or tag.kind in HELD] if depth < DEEPEST else []
     if inner:
-        return [
-            passage for match in inner for passage in _held(match[3], _name(_attributes(match[2])) or name)
-        ]
+        return [passage for tag in inner for passage in _held(tag.inside, tag.name or name, depth + 1)]
     return _numbered(text) or [Passage(text.strip("\n"), name)]
 
 

@@ -27,9 +27,11 @@ STOP_WORDS = frozenset(_COMMON.split())
 """English, German, French, Spanish and Italian words that say nothing about the matter."""
 
 _UNIT = re.compile(r"[^\n]+")
-_ITEM = re.compile(r"\s*(?:[-*•–—>|#]+|\(?\d{1,3}[.)]|\[\d{1,3}\])\s")
-_FIELD = re.compile(r"\s*[^\s:][^:\n]{0,40}:\s")
-_END = re.compile(r"[.!?…]+[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[A-ZÀ-ÖØ-ÞΑ-ΩА-Я0-9¿¡])|[。！？]+[」』”）]*")
+_ITEM = re.compile(r"[ \t]*(?:[-*•–—>|#]+|\(?\d{1,3}[.)]|\[\d{1,3}\])\s")
+_FIELD = re.compile(r"[ \t]*[^\s:][^:\n]{0,40}:\s")
+_END = re.compile(
+    r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+\s+(?=[\"'“‘(\[]*[A-ZÀ-ÖØ-ÞΑ-ΩА-Я0-9¿¡])|(?<![。！？])[。！？]++[」』”）]*"
+)
 _ABBREVIATED = re.compile(
     r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|Nr|No|vs|etc|approx|ca|bzw|inkl|evtl|Abs|Art|vol|Inc|Ltd|Co|Corp|[A-Za-z])|"
     r"\b(?:e\.g|i\.e|z\.B|d\.h|u\.a|p\.ej))\.\s+$"

@@ -75,20 +75,21 @@ _NUMBER = re.compile(
 )
 _NUMERAL = re.compile(rf"\b(?:{'|'.join(NUMERALS)})\b", re.IGNORECASE)
 _FIELD = re.compile(
-    r"^[\s>|*•\-]*\**([^\s:*|][^:\n*|]{0,40}?)\**\s*(?::\**[ \t]+|\|[ \t]*)(\S[^\n|]*)", re.MULTILINE
+    r"^[ \t>|*•\-]{0,12}([^\s:*|][^:\n*|]{0,40}?)\*{0,2}[ \t]*(?::\*{0,2}[ \t]+|\|[ \t]*)(\S[^\n|]*)",
+    re.MULTILINE,
 )
 
 PATTERNS = {
-    "email": re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-zA-Z]{2,}\b"),
+    "email": re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,6}\.[a-zA-Z]{2,24}\b"),
     "uri": re.compile(r"\bhttps?://[^\s<>\"')\]]*[^\s<>\"')\].,;:!?]"),
     "uuid": re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"),
     "ipv4": re.compile(r"\b(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)\b(?!\.\d)"),
     "ipv6": re.compile(r"\b(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}\b"),
     "duration": re.compile(r"\bP(?=\d|T\d)(?:\d+[YMWD])*(?:T(?:\d+[HMS])+)?\b"),
-    "hostname": re.compile(r"\b(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+[a-zA-Z]{2,}\b"),
-    "phone": re.compile(r"(?<![\w-])\+?\(?\d[\d\s()/-]{6,}\d\b"),
-    "reference": re.compile(r"\b(?=[A-Z0-9-]*\d)[A-Z]{1,6}-?[A-Z0-9]*\d[A-Z0-9-]*\b|#\d{2,}|\b\d{5,}\b"),
-    "name": re.compile(r"\b[A-ZÀ-ÖØ-Þ][\w'’-]+(?: (?:[a-z]{2,3} )?[A-ZÀ-ÖØ-Þ][\w'’-]+)+"),
+    "hostname": re.compile(r"\b(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.){1,8}[a-zA-Z]{2,24}\b"),
+    "phone": re.compile(r"(?<![\w-])\+?\(?\d[\d ()/-]{6,18}\d\b"),
+    "reference": re.compile(r"\b(?=[A-Z0-9-]{0,30}\d)[A-Z]{1,6}-?[A-Z0-9-]{1,30}\b|#\d{2,}|\b\d{5,}\b"),
+    "name": re.compile(r"\b[A-ZÀ-ÖØ-Þ][\w'’-]{1,40}(?: (?:[a-z]{2,3} )?[A-ZÀ-ÖØ-Þ][\w'’-]{1,40}){1,4}"),
 }
 
 
@@ -138,13 +139,15 @@ def numbers(text: str) -> list[Value[float]]:
     taken += [match.span() for match in PATTERNS["phone"].finditer(text) if match[0].startswith("+")]
     found = [Value(_number(match[0]), *match.span()) for match in _NUMBER.finditer(text)]
     found += [Value(float(NUMERALS[match[0].lower()]), *match.span()) for match in _NUMERAL.finditer(text)]
-    free = (value for value in found if not any(start <= value.start < end for start, end in taken))
-    return sorted(free, key=lambda value: value.start)
+    inside = bytearray(len(text))
+    for start, end in taken:
+        inside[start:end] = b"\1" * (end - start)
+    return sorted((value for value in found if not inside[value.start]), key=lambda value: value.start)
 
 
-def matches(kind: str, text: str) -> list[str]:
-    """What is written in the form of `kind` (a key of `PATTERNS`), in order, each once."""
-    return list(dict.fromkeys(match[0].strip() for match in PATTERNS[kind].finditer(text)))
+def matches(kind: str, text: str) -> list[Value[str]]:
+    """What is written in the form of `kind` (a key of `PATTERNS`), in order."""
+    return [Value(match[0].strip(), *match.span()) for match in PATTERNS[kind].finditer(text)]
 
 
 def fields(text: str) -> Iterator[tuple[str, str]]:

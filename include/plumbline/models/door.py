@@ -51,7 +51,7 @@ class Door:
         self.endpoint = endpoint or endpoint_of(tools.settings, tools.provider)
         self._database = tools.db
         self._run = run
-        self._policy = policy or Policy()
+        self._policy = policy or Policy(patience=self.endpoint.patience)
 
     @property
     def model(self) -> str:

@@ -54,6 +54,7 @@ class Endpoint:
     limits: Limits = field(default_factory=Limits)
     region: str | None = None
     timeout: float = 120.0
+    patience: float = 60.0
 
     @property
     def label(self) -> str:
@@ -130,6 +131,7 @@ def connected(provider: Connection) -> Endpoint:
         ),
         region=str(extra["region"]) if extra.get("region") else None,
         timeout=_number(extra, "timeout") or 120.0,
+        patience=_number(extra, "patience") or 60.0,
     )
 
 

@@ -99,10 +99,11 @@ def unanswered(database: Database, tenant: str, keys: Sequence[bytes]) -> set[by
         }
 
 
-def any_cut_off(database: Database, tenant: str, model: str) -> bool:
-    """Whether a process died over a call to this model."""
+def any_cut_off(database: Database, tenant: str, endpoint: Endpoint) -> bool:
+    """Whether a process died over a call to this model at this endpoint."""
     with database.transaction(tenant) as session:
-        return db.row(session, "ledger/select_cut_off", model=model) is not None
+        found = db.row(session, "ledger/select_cut_off", endpoint=endpoint.name, model=endpoint.model)
+    return found is not None
 
 
 class Ledger:
@@ -134,11 +135,12 @@ class Ledger:
         return Claim(call, elsewhere)
 
     def take_over_cut_off(self) -> Claim:
-        """Take over what dead processes of this tenant left at this model."""
+        """Take over what dead processes of this tenant left at this model and endpoint."""
         with self._session.transaction() as session:
             self._lock_claims(session)
+            endpoint, model = self._endpoint.name, self._endpoint.model
             return self._take_over(
-                session, db.rows(session, "ledger/select_cut_off", model=self._endpoint.model)
+                session, db.rows(session, "ledger/select_cut_off", endpoint=endpoint, model=model)
             )
 
     def request_of(self, call: Call) -> bytes | None:

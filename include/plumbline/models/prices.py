@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from plumbline.core import db
 from plumbline.core.clock import now
@@ -31,7 +31,7 @@ class Price:
 
     def cost(self, tokens: int) -> Decimal:
         """Return the cost of so many tokens in US dollars, to a billionth."""
-        return (self.usd_per_million * tokens / _MILLION).quantize(_BILLIONTH, ROUND_HALF_EVEN)
+        return (self.usd_per_million * tokens / _MILLION).quantize(_BILLIONTH, ROUND_HALF_UP)
 
 
 def input_price(database: Database, model: str, day: date | None = None) -> Price:

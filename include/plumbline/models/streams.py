@@ -68,7 +68,7 @@ class EmbeddingStream:
     def __enter__(self) -> Self:
         """Look up the price, and end the calls that a crash has left."""
         self._price = input_price(self._database, self._endpoint.model)
-        if any_cut_off(self._database, self._run.tenant, self._endpoint.model):
+        if any_cut_off(self._database, self._run.tenant, self._endpoint):
             try:
                 for call in self._ledger.take_over_cut_off().adopted:
                     self._start(partial(self._buyer.repeat, call))
@@ -111,7 +111,10 @@ class EmbeddingStream:
             raise InputRefused(
                 f"A text of {tokens} tokens cannot be embedded: {self._endpoint.model} reads {limit}."
             )
-        key = self._keys.of(minimised)
+        try:
+            key = self._keys.of(minimised)
+        except UnicodeEncodeError:
+            raise InputRefused("A text that is not valid Unicode cannot be embedded.") from None
         if self._is_pending(key):
             self._count(Usage(reused=1))
             return key

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -191,7 +193,7 @@ def test_an_estimate_costs_nothing(live: Door, model_server: RunningServer) -> N
     assert model_server.meter()["requests"] == 0
 
 
-@pytest.mark.parametrize(("text", "tokens"), [("", 1), ("long", 8192)])
+@pytest.mark.parametrize(("text", "tokens"), [("", 1), ("long", 8192), ("half a character: \ud83d", 4)])
 def test_what_the_provider_would_refuse_is_not_sent(
     live: Door, model_server: RunningServer, text: str, tokens: int
 ) -> None:
@@ -281,6 +283,21 @@ def test_an_error_in_the_block_stops_the_stream_and_settles_what_is_under_way(
 
     assert model_server.meter()["inputs"] == 5
     assert (book.answers, book.intents, book.states()) == (5, 0, {"settled": 1})
+
+
+def test_an_interrupt_settles_what_is_under_way(live: Door, book: Book, model_server: RunningServer) -> None:
+    """Whoever presses Ctrl-C has paid for the request that is out."""
+    model_server.fault("slow", seconds=0.3, times=1)
+
+    def interrupt() -> None:
+        wait_until(lambda: model_server.meter()["requests"] == 1)
+        _thread.interrupt_main()
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        buy(live, TEXTS)
+
+    assert (book.answers, book.intents, book.states()) == (20, 0, {"settled": 1})
 
 
 def test_flush_returns_when_the_answers_are_there(live: Door, book: Book) -> None:

@@ -172,7 +172,7 @@ def test_a_lost_request_needs_a_person_where_a_repetition_is_billed(
 
 
 @pytest.mark.parametrize(("billed", "booked"), [(True, (20, Decimal("0.0000004"))), (False, (0, Decimal(0)))])
-def test_a_person_decides_and_the_texts_are_bought_anew(  # noqa: PLR0913, PLR0917
+def test_a_person_decides_and_the_texts_are_bought_anew(
     live: Door,
     tools: Tools,
     book: Book,
@@ -186,7 +186,7 @@ def test_a_person_decides_and_the_texts_are_bought_anew(  # noqa: PLR0913, PLR09
         buy(live)
     [unknown] = list_unknown(tools)
 
-    cost = release_call(tools, str(unknown.call_id), billed, "Ada Lovelace")
+    cost = release_call(tools, str(unknown.call_id), billed, by="Ada Lovelace")
     buy(live)
 
     assert cost == booked[1]
@@ -202,7 +202,7 @@ def test_a_person_decides_and_the_texts_are_bought_anew(  # noqa: PLR0913, PLR09
 def test_only_a_call_that_was_cut_off_can_be_decided(tools: Tools, book: Book, call_id: str) -> None:
     """A slip of the hand changes nothing."""
     with pytest.raises(NotUnfinished, match="plumbline calls unknown"):
-        release_call(tools, call_id, True, "Ada Lovelace")
+        release_call(tools, call_id, billed=True, by="Ada Lovelace")
 
 
 def test_an_answer_of_the_wrong_length_is_booked_and_not_used(
@@ -246,7 +246,7 @@ def test_a_provider_that_is_not_there_is_said_so(
 @pytest.mark.parametrize(
     ("model", "error", "status"), [("nobody", CallRefused, 404), ("local-extractive", KeyRejected, 403)]
 )
-def test_a_refusal_ends_the_call_unbilled(  # noqa: PLR0913, PLR0917
+def test_a_refusal_ends_the_call_unbilled(
     tools: Tools,
     run: Run,
     book: Book,
@@ -274,10 +274,13 @@ def test_after_an_error_the_stream_takes_nothing_more(live: Door, model_server: 
     """The caller hears of it at the next text, not at the end of a long run."""
     model_server.fault("429", times=None, code="insufficient_quota")
 
-    with pytest.raises(CreditUsedUp), live.embedding("embed_chunk") as stream:
-        stream.add(TEXTS[0], 10)
-        with pytest.raises(CreditUsedUp):
-            stream.flush()
-        stream.add(TEXTS[1], 10)
+    def work() -> None:
+        with live.embedding("embed_chunk") as stream:
+            stream.add(TEXTS[0], 10)
+            with pytest.raises(CreditUsedUp):
+                stream.flush()
+            stream.add(TEXTS[1], 10)
 
+    with pytest.raises(CreditUsedUp):
+        work()
     assert model_server.meter()["requests"] == 1

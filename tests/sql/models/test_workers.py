@@ -97,7 +97,7 @@ def test_what_a_living_worker_is_buying_is_waited_for_and_the_rest_is_bought(
     wait_until(lambda: book.answers == 8)
     assert (waiting.is_alive(), list_unknown(tools)) == (True, [])
     with pytest.raises(NotUnfinished):
-        release_call(tools, worker.call.call_id, False, "somebody in a hurry")
+        release_call(tools, worker.call.call_id, billed=False, by="somebody in a hurry")
     worker.close()
     waiting.join()
 
@@ -198,6 +198,22 @@ def test_a_settled_call_is_not_settled_twice(
         assert late.request_of(worker.call) is None
 
     assert (book.calls("*"), model_server.meter()["billed_requests"]) == (before, 1)
+
+
+def test_a_connection_that_breaks_while_the_provider_is_at_work_loses_nothing(
+    live: Door, book: Book, model_server: RunningServer
+) -> None:
+    """An answer that is paid for is kept over a new connection."""
+    model_server.fault("slow", times=1, seconds=0.3)
+    buying = threading.Thread(target=buy, args=(live, TEXTS))
+
+    buying.start()
+    wait_until(lambda: book.intents == 1)
+    book.change("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'plumbline_app'")
+    buying.join()
+
+    assert (book.answers, book.intents, book.states()) == (12, 0, {"settled": 1})
+    assert model_server.meter()["billed_requests"] == 1
 
 
 def test_workers_share_one_bucket(

@@ -1,8 +1,9 @@
 import datetime as dt
+import time
 
 import pytest
 
-from plumbline.localmodel.values import dates, field_value, fields, matches, negated, numbers, times
+from plumbline.localmodel.values import PATTERNS, dates, field_value, fields, matches, negated, numbers, times
 
 
 @pytest.mark.parametrize(
@@ -52,12 +53,36 @@ def test_parts_of_dates_times_addresses_and_phones_are_no_numbers() -> None:
 
 
 def test_values_of_a_known_form() -> None:
-    """Each once, in order."""
-    text = "Write to a.b@c.example, a.b@c.example or see https://x.example/y. Order A-20391."
+    """In order, each with its place."""
+    text = "Write to a.b@c.example or see https://x.example/y. Order A-20391."
 
-    assert matches("email", text) == ["a.b@c.example"]
-    assert matches("uri", text) == ["https://x.example/y"]
-    assert matches("reference", text) == ["A-20391"]
+    for kind, expected in (
+        ("email", "a.b@c.example"),
+        ("uri", "https://x.example/y"),
+        ("reference", "A-20391"),
+    ):
+        found = matches(kind, text)
+        assert (
+            [expected]
+            == [value.value for value in found]
+            == [text[value.start : value.end] for value in found]
+        )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\n" * 100_000, "x." * 50_000, "A-" * 50_000, "1 " * 50_000, "1-" * 50_000, "a@a." * 25_000, "a: " * 33_000,
+     "Ab " * 33_000, "|" * 100_000],
+    ids=repr,
+)  # fmt: skip
+def test_no_text_takes_for_ever(text: str) -> None:
+    """A hostile document must not stop the server for everybody: each of these took minutes once."""
+    begun = time.process_time()
+    for kind in PATTERNS:
+        matches(kind, text)
+    dates(text), times(text), numbers(text), list(fields(text))
+
+    assert time.process_time() - begun < 10
 
 
 def test_fields_are_lines_with_a_colon_and_rows_of_a_table() -> None:

@@ -54,7 +54,7 @@ _SENTENCE = re.compile(
     r"""|(?<![؟۔।॥])[؟۔।॥]++\s*+""",
 )
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-_CHOSEN = "".join(map(chr, (code for code in range(0x30, 0xD7A4) if code % 16 == 7 and chr(code).isalnum())))
+_CHOSEN = "".join(map(chr, (code for code in range(0x37, 0xD7A4, 16) if chr(code).isalnum())))
 _RUN = re.compile(
     rf"(?s).{{48,120}}?[dnrsty,;:，、；]\s+"
     rf"|.{{48,120}}\s"
@@ -80,18 +80,20 @@ def atoms(text: str, blocks: Iterable[Block], count: Callable[[str], int], at_mo
 
 
 def _cut_before(block: Block, previous: Block | None, text: str) -> int:
+    above = previous.kind if previous else None
     if block.kind == "heading":
-        if previous is not None and previous.kind == "heading" and previous.level < block.level:
-            return Cut.GLUE
-        return Cut.HEADING_1 + 1 - block.level
-    if previous is None:
-        return Cut.PARAGRAPH
-    if previous.kind == "heading":
+        deeper = previous is not None and above == "heading" and previous.level < block.level
+        return Cut.GLUE if deeper else Cut.HEADING_1 + 1 - block.level
+    if above == "heading":
         return Cut.GLUE
-    if previous.kind == "paragraph" and text.endswith(_ANNOUNCES, previous.start, previous.end):
-        return Cut.ANNOUNCED
-    if block.kind == "list_item" and previous.kind == "list_item":
+    if above == block.kind == "list_item":
         return Cut.INNER_ITEM if block.level > 1 else Cut.ITEM
+    if (
+        previous is not None
+        and above == "paragraph"
+        and text.endswith(_ANNOUNCES, previous.start, previous.end)
+    ):
+        return Cut.ANNOUNCED
     return Cut.PARAGRAPH
 
 

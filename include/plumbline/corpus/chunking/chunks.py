@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from itertools import pairwise
 from zlib import crc32
 
 from plumbline.corpus.chunking.atoms import Atom, atoms
@@ -73,7 +74,7 @@ def chunk(
 def _ranks(text: str, pieces: Sequence[Atom]) -> list[int]:
     """A number for the cut before each piece that depends on the characters beside it alone."""
     ranks = [0]
-    for left, right in zip(pieces, pieces[1:], strict=False):
+    for left, right in pairwise(pieces):
         before = max(left.start, left.end - _BESIDE)
         ranks.append(crc32(text[before : right.start + _BESIDE].encode()))
     return ranks
@@ -87,7 +88,7 @@ def _joints(text: str, pieces: Sequence[Atom], count: Callable[[str], int]) -> l
     add up: only the white space, with the punctuation it clings to, has to be counted.
     """
     joints: list[int | None] = [0]
-    for left, right in zip(pieces, pieces[1:], strict=False):
+    for left, right in pairwise(pieces):
         gap = text[left.end : right.start]
         if not gap.endswith("\n"):
             joints.append(None)

@@ -86,9 +86,11 @@ class _Runs:
         """Cut anew where three runs fit into two, and where one is too short to be found."""
         starts = [run.first for run in self.result()][1:]
         for at in sorted(starts, key=lambda at: (self._cuts[at], self._ranks[at])):
-            if self._begins(at) and (end := self._next[at]) < len(self._cuts):
-                if self._tokens(self._previous[at], self._next[end]) <= 2 * self._limits.tokens:
-                    self._recut(self._previous[at], self._next[end], 1)
+            end = self._next[at]
+            if not self._begins(at) or end >= len(self._cuts):
+                continue
+            if self._tokens(self._previous[at], self._next[end]) <= 2 * self._limits.tokens:
+                self._recut(self._previous[at], self._next[end], 1)
         for run in self.result():
             if run.tokens < LEAST_TOKENS and self._begins(run.first):
                 self._lengthen(run.first)

@@ -7,11 +7,13 @@ short plain values are kept.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from plumbline.corpus.extraction.model import Metadata
+from plumbline.corpus.extraction.text import tidy
 
 _YAML = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _TOML = re.compile(r"\+\+\+[ \t]*\n(.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -35,7 +37,7 @@ def split_front_matter(source: str) -> tuple[Metadata, str]:
     return _plain(declared), source[found.end() :]
 
 
-def _yaml(source: str) -> Mapping[object, object] | None:
+def _yaml(source: str) -> Mapping[Any, object] | None:
     import yaml
 
     if not source.strip():
@@ -50,22 +52,22 @@ def _yaml(source: str) -> Mapping[object, object] | None:
     return value if isinstance(value, dict) else None
 
 
-def _toml(source: str) -> Mapping[object, object] | None:
+def _toml(source: str) -> Mapping[Any, object] | None:
     import tomllib
 
     try:
-        return {**tomllib.loads(source)}
+        return {str(key): value for key, value in tomllib.loads(source).items()}
     except (tomllib.TOMLDecodeError, RecursionError):
         return None
 
 
-def _plain(declared: Mapping[object, object]) -> dict[str, Value]:
+def _plain(declared: Mapping[Any, object]) -> dict[str, Value]:
     """Short values of plain types, lists of them as texts; the rest is not metadata that anybody can search."""
     plain: dict[str, Value] = {}
     for key, value in declared.items():
         kept = _value(value)
         if kept is not None and len(plain) < _KEYS:
-            plain[str(key)[:100]] = kept
+            plain[tidy(str(key)[:100])] = kept
     return plain
 
 
@@ -79,6 +81,7 @@ def _value(value: object) -> Value | None:
         return value if abs(value) < 2**53 else str(value)[:_VALUE]
     if isinstance(value, float):
         return value if abs(value) < float("inf") else None
-    if isinstance(value, datetime.date | datetime.time):
+    if isinstance(value, dt.date | dt.time):
         return value.isoformat()
-    return value[:_VALUE] if isinstance(value, str) and value.strip() else None
+    # YAML and TOML can spell characters that the source does not hold, NUL among them.
+    return tidy(value[:_VALUE]) or None if isinstance(value, str) else None

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
 _DECLARED = re.compile(
-    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)|<\?xml[^>]{0,200}?encoding=[\"']([\w.:-]+)", re.I
+    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)|<\?xml[^>]{0,200}?encoding=[\"']([\w.:-]+)",
+    re.IGNORECASE,
 )
 _LABELS = {
     "iso-8859-1": "cp1252",
@@ -38,20 +39,25 @@ _LABELS = {
     "utf-16le": "utf-8",
 }
 
-_SILENT = frozenset(
+
+def _names(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+_SILENT = _names(
     "head script style noscript template svg math iframe object embed canvas audio video map button select input "
-    "textarea datalist dialog frameset -comment".split()
+    "textarea datalist dialog frameset -comment"
 )
 _MACHINERY = frozenset({"nav", "menu"})
 _MACHINERY_ROLES = frozenset({"navigation", "search", "contentinfo", "menu", "menubar", "alertdialog"})
 _MACHINERY_NAMES = re.compile(
     r"(?:^|\s)(?:breadcrumbs?|cookie[\w-]*|skip-?(?:link|nav)[\w-]*|pagination|navbar|site-footer)(?:\s|$)",
-    re.I,
+    re.IGNORECASE,
 )
-_BLOCKS = frozenset(
-    "address article aside blockquote body center dd details dir div dl dt fieldset figcaption figure footer form h1 h2 "
-    "h3 h4 h5 h6 header hgroup hr html legend li main ol p pre section summary table tbody td tfoot th thead tr ul "
-    "caption".split()
+_BLOCKS = _names(
+    "address article aside blockquote body caption center dd details dir div dl dt fieldset figcaption figure footer "
+    "form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main ol p pre section summary table tbody td tfoot th "
+    "thead tr ul"
 )
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 _LINE_BREAK = "\v"
@@ -61,7 +67,8 @@ _CELL_AT_MOST = 2_000
 _LAYOUTS = 4
 _DEEPEST = 5_000
 _TAG = re.compile(
-    r"<(/?)(?:div|section|article|span|a|b|i|em|strong|font|center|table|ul|ol|dl|blockquote|q|form)\b", re.I
+    r"<(/?)(?:div|section|article|span|a|b|i|em|strong|font|center|table|ul|ol|dl|blockquote|q|form)\b",
+    re.IGNORECASE,
 )
 
 
@@ -174,11 +181,11 @@ class _Reader:
                 self._said.append(node.text_content or "")
                 continue
             tag = node.tag or ""
-            if tag in _SILENT or (node is not root and _is_unsaid(node, tag, whole)):
+            if tag in _SILENT or (node is not root and _is_unsaid(node, tag, whole=whole)):
                 continue
             if self._leaf(node, tag):
                 continue
-            self._enter(node, tag)
+            self._enter(tag)
             stack.append((node, True))
             stack += [(child, False) for child in reversed(_children(node))]
         self._flush()
@@ -199,7 +206,7 @@ class _Reader:
             return False
         return True
 
-    def _enter(self, node: LexborNode, tag: str) -> None:
+    def _enter(self, tag: str) -> None:
         if tag not in _BLOCKS:
             return
         self._flush()
@@ -275,7 +282,7 @@ def _children(node: LexborNode) -> list[LexborNode]:
     return list(node.iter(include_text=True))
 
 
-def _is_unsaid(node: LexborNode, tag: str, whole: bool) -> bool:
+def _is_unsaid(node: LexborNode, tag: str, *, whole: bool) -> bool:
     """Whether a reader of the page would not see this element, or would not call it content."""
     attributes = node.attributes
     if attributes:
@@ -338,7 +345,7 @@ def _words(node: LexborNode) -> str:
         elif inner.tag == "img":
             said.append(f" {inner.attributes.get('alt') or ''} ")
         elif (tag := inner.tag or "") not in _SILENT and not (
-            inner is not node and _is_unsaid(inner, tag, True)
+            inner is not node and _is_unsaid(inner, tag, whole=True)
         ):
             apart = [None] if tag in _BLOCKS or tag == "br" else []
             stack += [*apart, *reversed(_children(inner)), *apart]

@@ -49,9 +49,13 @@ class Limits:
     """How much one document may ask for."""
 
     seconds: float = 30.0
-    memory_bytes: int = 1024 * 1024 * 1024
+    memory_bytes: int = 768 * 1024 * 1024
     characters: int = 10_000_000
     pages: int = 5_000
+
+
+LIMITS = Limits()
+"""What a document may ask for unless a caller says otherwise."""
 
 
 class Part(NamedTuple):
@@ -87,7 +91,7 @@ class Extracted:
     """
     A document that has been read.
 
-    `text` is in Unicode NFC with `\\n` line ends and holds no NUL and no lone surrogate.  `language` is an ISO 639-1
+    `text` is in Unicode NFC with single line feeds and holds no NUL and no lone surrogate.  `language` is an ISO 639-1
     code or "und"; `mixed` says that parts of the document are in another language.
     """
 
@@ -105,7 +109,12 @@ _NOT_WHITE = re.compile(r"\S")
 
 
 def bounded(parts: Iterable[Part]) -> list[Part]:
-    """As many parts as any document needs; the rest of one that has more becomes a single paragraph, and nothing is lost."""
+    """
+    As many parts as any document needs.
+
+    The rest of one that has more is left to `with_paths`, which makes it a single paragraph: nothing is lost, and
+    memory stays flat.
+    """
     return list(islice(parts, _PARTS_AT_MOST))
 
 

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from plumbline.corpus.extraction.builder import Builder
@@ -35,6 +36,8 @@ _BOLD = re.compile(rb"(?i)bold|black|heavy|demi|-medi\b|^(?:[a-z]{6}\+)?cmb")
 _HEADING_AT_MOST = 160
 _LARGER = 1.08
 _REPEATED_FROM = 3
+_LEAST_LETTERS = 3
+_LEAST_STEP, _MOST_STEP, _INDENT = 2, 60, 8  # points
 
 
 class _Style(NamedTuple):
@@ -186,7 +189,7 @@ def _has_picture(page: PdfPage) -> bool:
 def _demand_text(pages: list[list[_Line]], pictures: int, characters: int) -> None:
     said = "".join(line.text for lines in pages for line in lines)
     letters = sum(map(str.isalnum, said))
-    if letters < 3 or (pictures and letters < 10 * pictures):
+    if letters < _LEAST_LETTERS or (pictures and letters < 10 * pictures):
         if pictures:
             raise Unreadable(
                 "image_only",
@@ -260,7 +263,7 @@ def _heading_levels(pages: list[list[_Line]]) -> Mapping[_Style, int]:
 def _may_be_heading(said: str) -> bool:
     return (
         len(said) <= _HEADING_AT_MOST
-        and sum(map(str.isalpha, said)) > 2
+        and sum(map(str.isalpha, said)) >= _LEAST_LETTERS
         and not said.endswith((".", ",", ";"))
     )
 
@@ -282,12 +285,12 @@ def _spacing(lines: list[_Line]) -> float:
     """The usual distance from one base line to the next, in points; where lines stand far apart, a guess by size."""
     steps = Counter(
         round(above.foot - below.base, 1)
-        for above, below in zip(lines, lines[1:], strict=False)
-        if 2 < above.foot - below.base < 60
+        for above, below in pairwise(lines)
+        if _LEAST_STEP < above.foot - below.base < _MOST_STEP
     )
     size = Counter(line.style.size for line in lines).most_common(1)[0][0] if lines else 0.0
     usual = steps.most_common(1)[0][0] if steps else 0.0
-    return usual if usual <= 1.8 * size or size < 2 else 1.3 * size
+    return usual if usual <= 1.8 * size or size < _LEAST_STEP else 1.3 * size
 
 
 def _begins(line: _Line, above: _Line, spacing: float, levels: Mapping[_Style, int]) -> bool:
@@ -295,11 +298,11 @@ def _begins(line: _Line, above: _Line, spacing: float, levels: Mapping[_Style, i
     if levels.get(line.style, 0) != levels.get(above.style, 0) or _BULLET.match(line.text):
         return True
     step = above.foot - line.base
-    if step < -2:  # the next column
+    if step < -_LEAST_STEP:  # the next column
         return above.text.endswith(_ENDS_SENTENCE)
     if spacing and step > 1.3 * spacing + 1:
         return True
-    return line.left - above.left > 8 and step > 2 and above.text.endswith(_ENDS_SENTENCE)
+    return line.left - above.left > _INDENT and step > _LEAST_STEP and above.text.endswith(_ENDS_SENTENCE)
 
 
 def _add(lines: list[_Line], levels: Mapping[_Style, int], builder: Builder) -> None:

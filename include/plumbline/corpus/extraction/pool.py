@@ -157,11 +157,13 @@ def _started() -> subprocess.Popen[bytes]:
     """
     Start a worker: this interpreter with this search path, and nothing else that makes a start slow.
 
-    `-S` leaves out `site`, which an Airflow environment fills with hundreds of entries; the path is handed over instead.
+    `-S` leaves out `site`, which an Airflow environment fills with hundreds of entries; the path is handed over.
     """
     path = os.pathsep.join([str(_PACKAGES), *filter(None, sys.path)])
-    environment = {"PYTHONPATH": path, "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
-    process = subprocess.Popen(  # noqa: S603 - our own module, by absolute paths
+    # No secret of ours goes to a process that reads what strangers wrote.
+    environment = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+    environment |= {"PYTHONPATH": path, "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
+    process = subprocess.Popen(
         [sys.executable, "-S", "-P", "-m", "plumbline.corpus.extraction.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

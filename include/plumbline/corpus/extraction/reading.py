@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from plumbline.corpus.extraction.markdown import read_markdown
 from plumbline.corpus.extraction.model import (
+    LIMITS,
     Extracted,
     Limits,
     Metadata,
@@ -20,10 +21,12 @@ from plumbline.corpus.extraction.model import (
 from plumbline.corpus.extraction.pool import SHARED
 from plumbline.corpus.extraction.text import decode, first_line, plain_parts, tidy
 from plumbline.corpus.intake import Kind
-from plumbline.corpus.language import of_document
+from plumbline.corpus.language import UNDETERMINED, of_document
+
+_LANGUAGE_TAG = re.compile(r"[a-z]{2}(?:[-_][a-z0-9]{2,8})*")
 
 
-def extract(content: bytes, kind: Kind, path: str, *, limits: Limits = Limits()) -> Extracted:
+def extract(content: bytes, kind: Kind, path: str, *, limits: Limits = LIMITS) -> Extracted:
     """
     Read one document.
 
@@ -34,9 +37,10 @@ def extract(content: bytes, kind: Kind, path: str, *, limits: Limits = Limits())
     if not text.strip():
         raise Unreadable("empty", "The document holds no text.")
     language, mixed = of_document(text)
-    return Extracted(
-        text, title or first_line(text) or _named(path), language, with_paths(text, parts), metadata, mixed
-    )
+    if language == UNDETERMINED:
+        language = _declared_language(metadata)
+    blocks = with_paths(text, parts)
+    return Extracted(text, title or first_line(text) or _named(path), language, blocks, metadata, mixed)
 
 
 def _read(content: bytes, kind: Kind, limits: Limits) -> tuple[str, str | None, list[Part], Metadata]:
@@ -52,3 +56,9 @@ def _read(content: bytes, kind: Kind, limits: Limits) -> tuple[str, str | None, 
 
 def _named(path: str) -> str:
     return re.sub(r"[-_]+", " ", PurePosixPath(path).stem).strip()
+
+
+def _declared_language(metadata: Metadata) -> str:
+    """What the document says of itself, where its text is too short to tell."""
+    declared = str(metadata.get("lang") or metadata.get("language") or "").strip().lower()
+    return declared[:2] if _LANGUAGE_TAG.fullmatch(declared) else UNDETERMINED

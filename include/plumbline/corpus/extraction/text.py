@@ -16,7 +16,7 @@ from plumbline.corpus.extraction.model import Part, Unreadable
 
 _LINE_ENDS = str.maketrans({"\x0b": "\n", "\x0c": "\n", "\x85": "\n", "\u2028": "\n", "\u2029": "\n\n"})
 _UNUSABLE = {
-    **dict.fromkeys(range(0x00, 0x09)),
+    **dict.fromkeys(range(0x09)),
     **dict.fromkeys(range(0x0E, 0x20)),
     **dict.fromkeys(range(0x7F, 0x85)),
     **dict.fromkeys(range(0x86, 0xA0)),
@@ -81,15 +81,15 @@ def decode(content: bytes, *, declared: str | None = None) -> str:
             except (UnicodeDecodeError, LookupError):
                 continue
         return content.decode(_guess(content[:_SAMPLE]), "replace")
-    if encoding := _without_mark(content[:_SAMPLE]):
-        return content.decode(encoding, "replace")
+    if wide := _without_mark(content[:_SAMPLE]):
+        return content.decode(wide, "replace")
     if _is_text_with_nuls(content[:_SAMPLE]):
         return content.decode("utf-8", "replace")
     raise Unreadable("binary", _BINARY)
 
 
 def tidy(text: str) -> str:
-    """Unicode NFC, `\\n` line ends, no trailing blanks, no control, invisible or unpaired characters."""
+    """Unicode NFC, line feeds as line ends, no trailing blanks, no control, invisible or unpaired characters."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if _ODD.search(text):
@@ -143,8 +143,8 @@ def first_line(text: str, *, at_most: int = 200) -> str:
 
 
 def shorten(line: str, at_most: int = 200) -> str:
-    """The line, or its first words and an ellipsis."""
-    line = " ".join(line[: at_most * 4].split())
+    """The line made tidy, or its first words and an ellipsis."""
+    line = " ".join(tidy(line[: at_most * 4]).split())
     if len(line) <= at_most:
         return line
     return line[: at_most - 1].rsplit(" ", 1)[0] + "…"

@@ -1,0 +1,93 @@
+"""Whatever kills an ingestion, and wherever: the next run ends with the same rows and pays for nothing twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from plumbline.core.tools import Tools
+from plumbline.embedded.scratch import Scratch
+from plumbline.localmodel.testing import RunningServer
+
+STAGES = {
+    "while the plan is written": ("corpus/insert_plan", 1),
+    "when the plan stands": ("corpus/select_files_to_prepare", 1),
+    "before a call is recorded": ("ledger/insert_call", 1),
+    "when an answer has come, before it is settled": ("ledger/insert_embeddings", 1),
+    "before the second call is recorded": ("ledger/insert_call", 2),
+    "before the first documents are staged": ("corpus/insert_staged", 1),
+    "when some documents are staged": ("corpus/insert_staged", 2),
+    "before publication": ("corpus/analyze_staging", 1),
+    "while documents are published": ("corpus/upsert_chunks", 1),
+    "at the end of the publication": ("corpus/delete_plan", 1),
+    "when everything is published": ("corpus/build_search_indexes", 1),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two hundred documents, in some four hundred chunks."""
+    chance = random.Random(5)  # noqa: S311 - the same documents every time
+    words = [f"{first}{second}" for first in "harbour quay berth tide rope sail mast keel".split() for second in ("", "s", "er", "ing")]
+    made = tmp_path_factory.mktemp("documents")
+    for number in range(200):
+        paragraphs = [" ".join(chance.choices(words, k=120)).capitalize() + f" in {number}." for _ in range(4)]
+        (made / f"{number:03}.md").write_text(f"# Document {number}\n\n" + "\n\n".join(paragraphs) + "\n")
+    return made
+
+
+@pytest.fixture
+def start(scratch: Scratch, database: str, model_server: RunningServer) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run an ingestion in a process of its own."""
+
+    def once(folder: Path, statement: str = "never", times: int = 1) -> subprocess.CompletedProcess[str]:
+        environment = {
+            **os.environ,
+            "AIRFLOW_CONN_PLUMBLINE_DB": scratch.url(database, "app"),
+            "AIRFLOW_CONN_PLUMBLINE_KEEPER": scratch.url(database, "keeper"),
+            "PLUMBLINE_LOCAL_MODEL_URL": model_server.base_url,
+            "PLUMBLINE_TENANT": "main",
+        }
+        environment.pop("AIRFLOW_CONN_PLUMBLINE_OPENAI", None)
+        script = Path(__file__).with_name("killed_ingestion.py")
+        command = [sys.executable, str(script), str(folder), statement, str(times)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    return once
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_ingestion_killed_at_any_stage_is_completed_by_the_next_one(
+    stage: str, start, folder: Path, tools: Tools, model_server: RunningServer
+) -> None:
+    """Same rows as an undisturbed run, nothing billed twice, the ledger equal to the bill."""
+    killed = start(folder, *STAGES[stage])
+    assert -signal.SIGKILL == killed.returncode, killed.stderr
+
+    completed = start(folder)
+
+    assert 0 == completed.returncode, completed.stderr
+    with tools.db.transaction("main") as session:
+        found = session.execute(
+            "select count(*) as chunks, count(distinct document_id) as documents, count(distinct answer_key) as texts, "
+            "(select count(*) from corpus.embedding_1) as vectors, (select count(*) from corpus.staged_document) as staged, "
+            "(select count(*) from ledger.intent) as intents, "
+            "(select sum(tokens) from corpus.chunk) as tokens from corpus.chunk"
+        ).fetchone()
+        booked = session.execute(
+            "select sum(inputs) as inputs, sum(tokens_in) as tokens, count(*) as calls, array_agg(distinct state) as states "
+            "from ledger.call"
+        ).fetchone()
+    bill = model_server.meter()
+    assert (200, 0, 0) == (found["documents"], found["staged"], found["intents"])
+    assert found["chunks"] == found["vectors"]
+    assert found["texts"] == bill["inputs"] == booked["inputs"]
+    assert bill["tokens"] == booked["tokens"]
+    assert (bill["billed_requests"], ["settled"]) == (booked["calls"], booked["states"])

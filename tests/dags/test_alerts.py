@@ -1,0 +1,100 @@
+"""Who hears of a failure: one line in the log, one mail to the owner, and nothing of what a row holds."""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+class _Mailbox(socketserver.ThreadingTCPServer):
+    """A mail server that keeps what it is given."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Conversation)
+        self.mails: list[str] = []
+
+
+class _Conversation(socketserver.StreamRequestHandler):
+    """Just enough of SMTP to accept a mail."""
+
+    server: _Mailbox
+
+    def handle(self) -> None:
+        """Answer until the client leaves."""
+        self.wfile.write(b"220 mailbox\r\n")
+        for line in self.rfile:
+            word = line[:4].upper().strip()
+            if word == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                lines = iter(self.rfile.readline, b".\r\n")
+                mail = message_from_bytes(b"".join(lines))
+                parts = [part.get_payload(decode=True) for part in mail.walk() if not part.is_multipart()]
+                body = b"".join(part for part in parts if isinstance(part, bytes)).decode()
+                self.server.mails.append(f"To: {mail['To']}\n{mail['Subject']}\n{body}")
+            self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
+            if word == b"QUIT":
+                return
+
+
+@pytest.fixture
+def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Mailbox]:
+    """A mail server that the Connection `plumbline_smtp` names."""
+    with _Mailbox() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        extra = {"from_email": "airflow@example.com", "alerts_to": "owner@example.com", "disable_tls": True,
+                 "disable_ssl": True}  # fmt: skip
+        host, port = server.server_address[:2]
+        connection = {"conn_type": "smtp", "host": host, "port": port, "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_PLUMBLINE_SMTP", json.dumps(connection))
+        yield server
+        server.shutdown()
+
+
+def test_the_owner_gets_one_mail_with_the_reason_and_the_runbook(
+    installation: Path, run_dag: Callable[..., Any], mailbox: _Mailbox
+) -> None:
+    """Whoever is called needs to know what failed, why, and where to look."""
+    installation.rmdir()
+
+    failed = run_dag("ingest_documents")
+
+    assert str(failed.state) == "failed"
+    [mail] = mailbox.mails
+    assert mail.startswith("To: owner@example.com\ningest_documents failed at scan_source.\n")
+    assert "cannot be opened" in mail
+    assert failed.run_id in mail
+    assert "docs/runbooks/ingest_documents.md" in mail
+
+
+def test_without_a_mail_server_a_failure_is_logged_all_the_same(
+    installation: Path, run_dag: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The embedded form has no mail server."""
+    installation.rmdir()
+
+    failed = run_dag("ingest_documents")
+
+    assert str(failed.state) == "failed"
+    assert "ingest_documents failed at scan_source. The inbox" in caplog.text
+
+
+def test_the_text_of_a_strangers_error_is_not_passed_on(airflow: None) -> None:
+    """A driver's message may quote the row that it could not write."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from plumbline.core.errors import Fatal
+    from plumbline_airflow.alerts import reason_of
+
+    assert reason_of(ValueError("Jane Doe, 4 Elm Street")) == "ValueError: see the log of the task."
+    assert reason_of(Fatal("The inbox is not there.")) == "The inbox is not there."
+    assert reason_of(AirflowFailException("The inbox is not there.")) == "The inbox is not there."
+    assert reason_of(None) == "See the log of the task."

@@ -1,0 +1,102 @@
+"""The adapter that makes a task of a domain function, on a real Airflow."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from plumbline.core.errors import Fatal, Passing
+from plumbline.core.receipts import Receipt, Run
+from plumbline.core.tools import Tools
+
+
+def greet(tools: Tools, run: Run, *, name: str, greeting: str = "hello") -> Receipt:
+    """Greet somebody."""
+    return {"said": f"{greeting} {name}", "tenant": run.tenant}
+
+
+@pytest.fixture
+def context(airflow: None, installation: Path) -> dict[str, Any]:
+    """What Airflow tells a task about itself."""
+    instance = SimpleNamespace(
+        id=uuid4(), dag_id="greetings", run_id="manual", task_id="greet", map_index=-1, try_number=2
+    )
+    return {"ti": instance, "dag": SimpleNamespace(dag_id="greetings")}
+
+
+def test_a_task_has_the_name_the_page_and_the_inputs_of_its_function(airflow: None) -> None:
+    """Airflow hands a task what its signature asks for, and no more."""
+    from plumbline_airflow.steps import step
+
+    made = step(greet)
+
+    assert made.kwargs["task_id"] == "greet"
+    assert made.kwargs["doc_md"] == "Greet somebody."
+    assert list(inspect.signature(made.function).parameters) == ["name", "greeting"]
+
+
+def test_a_step_is_on_record_under_airflows_own_id(
+    context: dict[str, Any], database: str, tools: Tools
+) -> None:
+    """An auditor finds the task in Airflow, and whoever looks at Airflow finds the row."""
+    from plumbline_airflow.steps import perform_work
+
+    receipt = perform_work(greet, "greet", context, {"name": "Ada", "greeting": ""})
+
+    assert receipt == {"said": "hello Ada", "tenant": "main"}
+    with tools.db.transaction("main") as session:
+        kept = session.execute("select * from lineage.run").fetchone()
+    assert kept is not None
+    assert kept["run_id"] == context["ti"].id
+    assert (kept["job"], kept["dag_run_id"], kept["try_number"]) == ("greetings.greet", "manual", 2)
+    assert (kept["state"], kept["receipt"], kept["code_version"]) == ("succeeded", receipt, "test")
+
+
+def test_what_trying_again_cannot_help_is_not_tried_again(context: dict[str, Any]) -> None:
+    """`Fatal` ends the task; anything else is retried."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from plumbline_airflow.steps import perform_work
+
+    def doomed(tools: Tools, run: Run) -> Receipt:
+        raise Fatal("It cannot be done.")
+
+    def unlucky(tools: Tools, run: Run) -> Receipt:
+        raise Passing("Not now.")
+
+    with pytest.raises(AirflowFailException, match="It cannot be done"):
+        perform_work(doomed, "doomed", context, {})
+    with pytest.raises(Passing, match="Not now"):
+        perform_work(unlucky, "unlucky", context, {})
+
+
+def test_no_openai_connection_means_the_embedded_model(context: dict[str, Any]) -> None:
+    """An empty variable, as an unset one in a compose file arrives, is no connection."""
+    from plumbline_airflow.connections import OPENAI, look_up, tools_of_airflow
+
+    assert look_up(OPENAI) is None
+    with tools_of_airflow() as tools:
+        assert tools.provider is None
+
+
+def test_an_airflow_connection_reaches_the_domain_as_a_plain_value(
+    context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Going live is this one connection."""
+    from plumbline_airflow.connections import tools_of_airflow
+
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_PLUMBLINE_OPENAI",
+        '{"conn_type": "openai", "password": "sk-test", "host": "https://api.openai.com/v1", '
+        '"extra": {"dimensions": 256}}',
+    )
+
+    with tools_of_airflow() as tools:
+        assert tools.provider is not None
+        assert (tools.provider.host, tools.provider.password) == ("https://api.openai.com/v1", "sk-test")
+        assert tools.provider.extra == {"dimensions": 256}

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import random
+from hashlib import sha256
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plumbline.corpus.chunking import MAX_TOKENS, Chunk, chunk
+from plumbline.corpus.extraction import Block, Extracted, Unreadable, extract
+from plumbline.corpus.tokens import count
+from tests.unit.corpus.documents import SOURCE, long_document, paragraph
+
+
+def read(source: str, kind: str = "markdown") -> Extracted:
+    return extract(source.encode("utf-8", "surrogatepass"), kind, "document")
+
+
+def chunked(source: str, kind: str = "markdown", **limits: int) -> tuple[str, list[Chunk]]:
+    extracted = read(source, kind)
+    return extracted.text, chunk(extracted, **limits)
+
+
+def texts(source: str, kind: str = "markdown") -> list[str]:
+    text, chunks = chunked(source, kind)
+    return [text[one.start : one.end] for one in chunks]
+
+
+@given(SOURCE, st.sampled_from(["markdown", "text"]), st.sampled_from([512, 128, 64]))
+@settings(max_examples=150, deadline=None)
+def test_chunks_cover_what_a_document_says_once_and_in_order(source, kind, max_tokens):
+    """Every visible character is in exactly one chunk; no chunk is blank or too long; the count is exact."""
+    try:
+        text, chunks = chunked(source, kind, max_tokens=max_tokens)
+    except Unreadable:
+        assert not "".join(letter for letter in source if letter.isprintable()).strip()
+        return
+    assert list(range(len(chunks))) == [one.ordinal for one in chunks]
+    end = 0
+    for one in chunks:
+        said = text[one.start : one.end]
+        assert "" == text[end : one.start].strip()
+        assert said.strip()
+        assert not said[-1].isspace()
+        assert count(said) == one.tokens <= max_tokens
+        assert sha256(said.encode()).digest() == one.sha256
+        end = one.end
+    assert "" == text[end:].strip()
+
+
+@given(st.integers(0, 10**6), st.data())
+@settings(max_examples=60, deadline=None)
+def test_an_edited_paragraph_changes_only_the_chunks_it_touches(seed, data):
+    """All other chunks keep their text: at most the edited one and what moves across its two ends is new."""
+    blocks = long_document(seed)
+    place = data.draw(st.sampled_from([n for n, block in enumerate(blocks) if not block.startswith("#")]))
+    before = set(texts("\n\n".join(blocks)))
+    sentences = blocks[place].split(". ")
+    sentences[len(sentences) // 2] = "Now it says something else"
+    blocks[place] = ". ".join(sentences)
+    after = texts("\n\n".join(blocks))
+    assert len([one for one in after if one not in before]) <= 4
+
+
+@given(st.integers(0, 10**6), st.data())
+@settings(max_examples=60, deadline=None)
+def test_an_inserted_or_deleted_paragraph_changes_a_bounded_number_of_chunks(seed, data):
+    """However long the document is, only the neighbourhood is cut anew."""
+    blocks = long_document(seed, sections=20)
+    before = set(texts("\n\n".join(blocks)))
+    place = data.draw(st.integers(1, len(blocks) - 1))
+    if data.draw(st.booleans()):
+        blocks.insert(place, paragraph(seed + 1, data.draw(st.integers(5, 150))))
+    else:
+        del blocks[place]
+    after = texts("\n\n".join(blocks))
+    assert len([one for one in after if one not in before]) <= 6
+
+
+def test_on_average_an_edit_costs_little_more_than_one_chunk():
+    """What the promise is worth: the mean over many edits of long documents."""
+    dice = random.Random(7)  # noqa: S311
+    new = 0
+    for seed in range(60):
+        blocks = long_document(seed)
+        before = set(texts("\n\n".join(blocks)))
+        place = dice.choice([n for n, block in enumerate(blocks) if not block.startswith("#")])
+        words = blocks[place].split()
+        words[len(words) // 2] = "CHANGED"
+        blocks[place] = " ".join(words)
+        new += len([one for one in texts("\n\n".join(blocks)) if one not in before])
+    assert 60 <= new <= 66
+
+
+def test_an_edit_inside_one_endless_line_is_local_too():
+    """A line of a hundred thousand words has no structure, and its chunks still fall on the same words again."""
+    words = paragraph(1, 30_000).replace(".", "").split()
+    before = set(texts(" ".join(words), "text"))
+    words[15_000] = "somethingelse"
+    after = texts(" ".join(words), "text")
+    assert len(after) > 60
+    assert len([one for one in after if one not in before]) <= 4
+
+
+def test_the_same_document_gives_the_same_chunks():
+    """Nothing depends on the process: hashes of Python strings, which do, are not used."""
+    _, chunks = chunked("\n\n".join(long_document(3)))
+    digest = sha256("".join(f"{one.start}-{one.end}:{one.tokens};" for one in chunks).encode()).hexdigest()
+    assert "DIGEST" == digest[:16]
+
+
+def test_a_section_begins_with_its_heading():
+    """A heading stands with what it announces, never alone at the end of the chunk above."""
+    text, chunks = chunked("\n\n".join(long_document(11)))
+    for one in chunks:
+        last = text[one.start : one.end].rsplit("\n\n", 1)[-1]
+        assert not last.startswith("#")
+
+
+def test_a_chunk_knows_the_headings_it_stands_under():
+    """The path is what is true of all of the chunk, and continues where a section is cut."""
+    source = "# Guide\n\n## Returns\n\n" + "\n\n".join(paragraph(n, 100) for n in range(12)) + "\n\n## Shipping\n\nSoon."
+    _, chunks = chunked(source)
+    assert [("Guide", "Returns")] * 3 == [one.heading_path for one in chunks[1:4]]
+    assert ("Guide",) == chunks[0].heading_path[:1]
+    assert ("Guide", "Shipping") == chunks[-1].heading_path
+
+
+def test_small_sections_share_a_chunk():
+    """Forty answers of one line each are not forty chunks."""
+    source = "# Questions\n\n" + "\n\n".join(f"## Question {n}?\n\nAnswer {n}." for n in range(40))
+    _, chunks = chunked(source)
+    assert len(chunks) == 1
+    assert ("Questions",) == chunks[0].heading_path
+
+
+def test_code_and_rows_are_not_cut_inside_a_line():
+    """A cut inside a table row or a line of code would make both halves nonsense."""
+    table = "| Item | Price |\n|---|---|\n" + "\n".join(f"| Article number {n} | {n} euro |" for n in range(300))
+    code = "```python\n" + "\n".join(f"    print('line {n} of the listing')" for n in range(300)) + "\n```"
+    for source in (table, code):
+        text, chunks = chunked(source)
+        assert len(chunks) > 3
+        assert all(text[one.start - 1] == "\n" for one in chunks[1:])
+        assert all(one.end == len(text) or text[one.end] == "\n" for one in chunks)
+
+
+def test_long_paragraphs_are_cut_between_sentences():
+    """Where sentences end, in scripts with and without spaces."""
+    text, chunks = chunked(paragraph(5, 3000), "text")
+    assert all(text[: one.end].endswith(".") for one in chunks)
+    text, chunks = chunked("東京は日本の首都であり、人口が最も多い都市です。" * 200, "text")
+    assert len(chunks) > 3
+    assert all(text[: one.end].endswith("。") for one in chunks)
+
+
+def test_no_chunk_is_tiny_where_its_section_allows_more():
+    """A chunk of a few words is found by accident or not at all."""
+    for seed in range(20):
+        _, chunks = chunked("\n\n".join(paragraph(seed * 100 + n, 40) for n in range(30)), "text")
+        assert min(one.tokens for one in chunks) >= 64
+
+
+def test_chunks_are_well_filled():
+    """Half-empty chunks are paid for in rows, requests and searches."""
+    sizes = [
+        one.tokens
+        for seed in range(40)
+        for one in chunked("\n\n".join(paragraph(seed * 100 + n, 60) for n in range(40)), "text")[1]
+    ]
+    assert 380 <= sum(sizes) / len(sizes) <= MAX_TOKENS
+
+
+def test_a_chunk_carries_the_page_it_begins_on():
+    """A citation names the page."""
+    said = [paragraph(n, 150) for n in range(6)]
+    text = "\n\n".join(said)
+    starts = [text.index(one) for one in said]
+    blocks = [
+        Block(start, start + len(one), "paragraph", 0, (), page)
+        for page, (start, one) in enumerate(zip(starts, said, strict=True), 1)
+    ]
+    chunks = chunk(Extracted(text, "t", "en", blocks))
+    assert all(one.page == 1 + max(n for n, start in enumerate(starts) if start <= one.start) for one in chunks)
+
+
+def test_chunks_of_a_mixed_document_have_their_own_language():
+    """Each chunk is stemmed by what it is written in."""
+    german = "Die Rückgabe ist innerhalb von dreißig Tagen nach dem Kauf möglich, wenn die Ware nicht benutzt wurde. "
+    english = "A return is possible within thirty days of the purchase if the goods have not been used by anyone. "
+    source = "\n\n".join([english * 4] * 6 + [german * 4] * 6)
+    _, chunks = chunked(source, "text")
+    assert {"en", "de"} == {one.language for one in chunks}
+    assert "en" == chunks[0].language
+    assert "de" == chunks[-1].language
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "word " * 400_000,
+        "x" * 2_000_000,
+        "." * 2_000_000,
+        ". " * 1_000_000,
+        "漢" * 500_000,
+        ">" * 100_000,
+        "[" * 100_000,
+        "*" * 100_000,
+        "- a\n" * 300_000,
+        "# a\n" * 150_000,
+        "\n".join("> " * depth + "x" for depth in range(1_500)),
+        "<!--" * 50_000,
+        "{% comment %}" * 30_000 + "x",
+        "```\n~~~\n" * 30_000,
+        "|a|b|\n|-|-|\n" + "|1|2|\n" * 100_000,
+        "a\n===\n" * 100_000,
+        "." + '"' * 1_000_000,
+        "a" + "\u0301" * 500_000,
+    ],
+    ids=lambda source: source[:12].encode("unicode_escape").decode(),
+)
+@pytest.mark.parametrize("kind", ["markdown", "text"])
+def test_hostile_texts_take_linear_time(source, kind):
+    """Two megabytes of nonsense in a moment, not in an hour, and still covered exactly."""
+    try:
+        text, chunks = chunked(source, kind)
+    except Unreadable as error:
+        assert "empty" == error.code
+        return
+    assert max(one.tokens for one in chunks) <= MAX_TOKENS
+    assert all("" == text[one.end : other.start].strip() for one, other in pairwise(chunks))
