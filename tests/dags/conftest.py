@@ -48,7 +48,7 @@ def airflow(scratch: Scratch, tmp_path_factory: pytest.TempPathFactory) -> Itera
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": server.admin_url("airflow").replace("://", "+psycopg2://", 1),
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
-        "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of this session's tests, as long as a secret has to be for its signature",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of this session's tests, " * 2,
     }
     from airflow.utils.db import initdb
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import getpass
 import uuid
 from typing import Annotated
@@ -21,9 +22,9 @@ def unknown(*, tenant: Tenant = None, as_json: Json = False) -> None:
     from plumbline.models import list_unknown
 
     with working("calls", tenant) as (tools, run):
-        found = list_unknown(tools, run.tenant)
+        found = list_unknown(tools, tenant=run.tenant)
     if as_json:
-        print_json({"unknown": found})
+        print_json({"unknown": [dataclasses.asdict(call) for call in found]})
         return
     if not found:
         console.print("No call is in doubt.")
@@ -31,8 +32,8 @@ def unknown(*, tenant: Tenant = None, as_json: Json = False) -> None:
     table = Table("call", "since", "use", "model", "inputs", "tokens", "at most", box=None, header_style="bold")
     for call in found:
         table.add_row(
-            str(call["call_id"]), call["at"].strftime("%Y-%m-%d %H:%M UTC"), call["use"], call["model"],
-            f"{call['inputs']:,}", f"{call['tokens_planned']:,}", f"${call['cost_planned_usd']:.6f}",
+            str(call.call_id), call.at.strftime("%Y-%m-%d %H:%M UTC"), call.use, call.model, f"{call.inputs:,}",
+            f"{call.tokens:,}", f"${call.cost_usd:.6f}",
         )  # fmt: skip
     console.print(table)
     console.print("Look them up at the provider, then: plumbline calls release CALL --billed (or --not-billed)")
@@ -49,5 +50,5 @@ def release(
     from plumbline.models import release_call
 
     with working("calls", tenant) as (tools, run):
-        release_call(tools, run.tenant, call, billed=billed, by=getpass.getuser())
-    console.print(f"Released: booked as {'billed' if billed else 'not billed'}; its inputs may be bought anew.")
+        booked = release_call(tools, call, billed, getpass.getuser(), tenant=run.tenant)
+    console.print(f"Booked at ${booked:.6f}; its inputs may be bought anew.")

@@ -60,16 +60,16 @@ def doctor(
 
 
 def _prove_live(tenant: str | None, *, ask: bool) -> None:
-    from plumbline.models import endpoint_of, verify
+    from plumbline.models import Door
 
     with working("doctor", tenant) as (tools, run):
-        endpoint = endpoint_of(tools.settings, tools.provider)
-        console.print(f"The connection plumbline_openai points at {endpoint.base_url}, model {endpoint.model}.")
+        door = Door(tools, run)
+        console.print(f"The connection plumbline_openai points at {door.endpoint.base_url}, model {door.model}.")
         if ask and not Confirm.ask("Make one paid call of about 10 tokens?", console=console, default=False):
             console.print("No call was made.")
             return
-        proof = verify(tools, run)
+        proof = door.verify()
     console.print(
-        f"[green]ok[/green]  {proof['answered_by']} answered with {proof['dimensions']} dimensions: "
-        f"{proof['tokens']} tokens, ${proof['cost_usd']:.9f}, {proof['latency_ms']} ms."
+        f"[green]ok[/green]  {proof.answered_by} answered with {proof.dimensions} dimensions: "
+        f"{proof.tokens} tokens, ${proof.cost_usd:.9f}, {proof.latency_ms} ms."
     )

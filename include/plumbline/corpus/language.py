@@ -30,7 +30,7 @@ _COMPARED_FROM = 1_200
 
 _ADDRESSES = re.compile(r"https?://\S+|[\w.+-]{1,64}@\S+")
 _NOISE = re.compile(r"[\d\W_]+")
-_LONGEST_WORD = re.compile(r"\w{60}")
+_CODED = re.compile(r"[A-Za-z0-9+/_=-]{48,}")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _KANA = re.compile(r"[\u3040-\u30ff]")
 _WIDE = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -84,11 +84,11 @@ def _word_at(text: str, position: int) -> int:
 
 def _predict(text: str, at_most: int) -> tuple[str, bool]:
     """The language and whether the model is sure of it."""
-    if "://" in text or "@" in text:
-        text = _ADDRESSES.sub(" ", text)
+    if "://" in text or "@" in text or _CODED.search(text):
+        text = _CODED.sub(" ", _ADDRESSES.sub(" ", text))
     words = _NOISE.sub(" ", text)[:at_most].strip()
     wide = len(_WIDE.findall(words))
-    if (len(words) < _LEAST_LETTERS or _LONGEST_WORD.search(words)) and wide < _LEAST_WIDE_LETTERS:
+    if len(words) < _LEAST_LETTERS and wide < _LEAST_WIDE_LETTERS:
         return UNDETERMINED, False
     if words.isupper():
         words = words.lower()

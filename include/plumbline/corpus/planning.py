@@ -55,7 +55,7 @@ def plan_ingestion(tools: Tools, run: Run, *, folder: str | None = None, source:
                     chunks += 1
                     keys[key] = tokens
             new = keys.keys() - wanted.keys()
-            wanted.update({key: keys[key] for key in new - door.bought(list(new))})
+            wanted.update({key: keys[key] for key in door.unanswered(list(new))})
     tokens = sum(wanted.values())
     cost = door.estimate(tokens)
     return {

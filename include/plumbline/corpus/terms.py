@@ -222,15 +222,23 @@ class _Vocabulary(dict[bytes, "bytes | tuple[bytes, ...]"]):
             elif len(piece[0]) <= _LONGEST:
                 pieces.append(piece[0])
         if len(pieces) > 1 and _is_one(word, pieces):
-            terms.append(self._folded("".join(pieces)))
+            terms.append(self._stemmed("".join(pieces)))
             pieces = [piece for piece in pieces if len(piece) > 1 or piece.isdigit()]
-        return terms + [self._folded(piece) for piece in pieces if piece not in self._stop]
+        terms += [self._stemmed(piece) for piece in pieces if piece not in self._stop]
+        return list(filter(None, terms))
 
-    def _folded(self, piece: str) -> str:
-        if piece.isascii():
-            return piece if any(map(str.isdigit, piece)) else self._stem(piece)
-        stem = _ACCENTS.sub("", unicodedata.normalize("NFD", self._stem(piece)))
-        return unicodedata.normalize("NFC", stem).replace("ı", "i").replace("ß", "ss")
+    def _stemmed(self, piece: str) -> str:
+        if piece.isascii() and any(map(str.isdigit, piece)):
+            return piece
+        return folded(self._stem(piece))
+
+
+def folded(word: str) -> str:
+    """Return a word without accents and vowel points, for people leave them out."""
+    if word.isascii():
+        return word
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFD", word))
+    return unicodedata.normalize("NFC", bare).replace("ı", "i").replace("ß", "ss")
 
 
 def _is_one(word: str, pieces: Iterable[str]) -> bool:
@@ -252,7 +260,8 @@ def _vocabulary(language: str) -> _Vocabulary:
 
 @cache
 def stop_words(language: str) -> frozenset[str]:
-    """Return the words of a language that say nothing about a text; none for a language we have no list of."""
+    """Return the words of a language that say nothing about a text, with and without accents; none where we have no list."""
     lines = (Path(__file__).parent / "stopwords.txt").read_text(encoding="utf-8").splitlines()
     lists = dict(line.split(": ", 1) for line in lines if line and not line.startswith("#"))
-    return frozenset(lists.get(language, "").split())
+    words = lists.get(language, "").split()
+    return frozenset((*words, *map(folded, words)))

@@ -94,6 +94,14 @@ class Door:
         vectors = {bytes(row["key"]): wire.vector_of(bytes(row["vector"])) for row in found}
         return [vectors[key] for key in wanted]
 
+    def key(self, use: str, text: str) -> bytes:
+        """Return the key under which the embedding of this text is bought, or was."""
+        return Keys(self._run.tenant, use, self.model, {"dimensions": self.dimensions}).of(minimise(text))
+
+    def unanswered(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Return those of the keys that a run would have to buy.  Nothing is sent."""
+        return unanswered(self._database, self._run.tenant, keys)
+
     def estimate(self, tokens: int) -> Decimal:
         """
         Return what embedding so many tokens would cost now, in US dollars.  Nothing is sent.

@@ -39,7 +39,8 @@ class Endpoint:
     `name`: what the book calls it: its address; the embedded server, whose port may change, is `embedded`.
     `idempotent`: a request repeated with the same Idempotency-Key is answered again and billed once, so what
     a crash cut off can be repeated without a person.  `answers_as`: how the name begins under which the model
-    answers.
+    answers.  `timeout` and `patience`, in seconds: the longest that we wait for an answer, and the longest
+    wait that the provider may ask for.
     """
 
     name: str

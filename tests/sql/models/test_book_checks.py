@@ -13,6 +13,11 @@ from plumbline.provenance.checks import perform
 if TYPE_CHECKING:
     from conftest import Book
 
+LEAVE_AN_INTENT = """
+    insert into ledger.intent (call_id, call_at, tenant, use, endpoint, model, keys, tokens, request, holder, run_id)
+    select call_id, at, tenant, use, endpoint, model, '{a}', '{1}', '', 1, run_id from ledger.call
+"""
+
 
 def broken(tools: Tools) -> list[str]:
     """Return the rules that are broken."""
@@ -36,8 +41,7 @@ def test_an_honest_book_breaks_no_rule(live: Door, tools: Tools) -> None:
         ("update ledger.answer set call_id = gen_random_uuid()", "names the settled call"),
         ("update ledger.call set state = 'unknown'", "waits for a person"),
         (
-            "insert into ledger.intent select call_id, at, tenant, use, endpoint, model, 1, '{a}', '{1}', '', 1, run_id "
-            "from ledger.call",
+            LEAVE_AN_INTENT,
             "belongs to a call that has not ended",
         ),
     ],

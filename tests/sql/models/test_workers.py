@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
+from plumbline.embedded.scratch import Scratch
 from plumbline.localmodel.testing import RunningServer
 from plumbline.models import Door, Endpoint, MayHaveBeenBilled, Usage, list_unknown, release_call, transport
 from plumbline.models.identity import Keys
@@ -201,7 +203,7 @@ def test_a_settled_call_is_not_settled_twice(
 
 
 def test_a_connection_that_breaks_while_the_provider_is_at_work_loses_nothing(
-    live: Door, book: Book, model_server: RunningServer
+    live: Door, book: Book, scratch: Scratch, database: str, model_server: RunningServer
 ) -> None:
     """An answer that is paid for is kept over a new connection."""
     model_server.fault("slow", times=1, seconds=0.3)
@@ -209,7 +211,11 @@ def test_a_connection_that_breaks_while_the_provider_is_at_work_loses_nothing(
 
     buying.start()
     wait_until(lambda: book.intents == 1)
-    book.change("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'plumbline_app'")
+    with psycopg.connect(scratch.server.admin_url(database)) as administrator:
+        administrator.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where usename = 'plumbline_app' and datname = current_database()"
+        )
     buying.join()
 
     assert (book.answers, book.intents, book.states()) == (12, 0, {"settled": 1})

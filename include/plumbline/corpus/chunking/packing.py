@@ -20,6 +20,9 @@ from plumbline.corpus.chunking.atoms import Atom, Cut
 LEAST_TOKENS = 64
 """A shorter chunk says too little to be found; it is avoided where the section allows it."""
 
+REST_TOKENS = 128
+"""The end of a section that is cut is joined with the next section only if it is shorter."""
+
 
 class Run(NamedTuple):
     """Pieces `first` to `last`, both included, and their tokens as added up."""
@@ -77,10 +80,16 @@ class _Runs:
         """Join neighbours, the weakest cut first, while they fit."""
         for at in sorted(range(1, len(self._cuts)), key=lambda at: (self._cuts[at], self._ranks[at])):
             left, end = self._previous[at], self._next[at]
-            most = self._limits.tokens if self._cuts[at] < Cut.HEADING_6 else self._limits.section
-            if self._tokens(left, end) <= most:
+            if self._tokens(left, end) <= self._most(left, at):
                 self._next[left] = end
                 self._previous[end] = left
+
+    def _most(self, left: int, at: int) -> int:
+        """How long two runs may be together; the rest of a long section is not mixed with the next section."""
+        if self._cuts[at] < Cut.HEADING_6:
+            return self._limits.tokens
+        is_rest = left > 0 and self._cuts[left] < Cut.HEADING_6
+        return 0 if is_rest and self._tokens(left, at) > REST_TOKENS else self._limits.section
 
     def mend(self) -> None:
         """Cut anew where three runs fit into two, and where one is too short to be found."""

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import unicodedata
+from hashlib import sha256
+
+import pytest
+
+from plumbline.corpus.intake import ACCESS_CODES, Found, InboxMissing, Moved, Refusal, fetch, kind_of, scan
+
+
+@pytest.fixture
+def inbox(tmp_path):
+    """An empty inbox."""
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    return folder
+
+
+def put(inbox, path, content=b"some text"):
+    place = inbox / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+    return place
+
+
+def codes(inbox, **options):
+    return {
+        one.path: one.code if isinstance(one, Refusal) else "found" for one in scan(inbox, **options)
+    }
+
+
+def test_files_are_found_in_the_order_of_their_paths(inbox):
+    """Two runs see the same files in the same order, on every file system."""
+    for path in ("b.md", "a/z.txt", "a.md", "a/b/c.html", "Z.pdf", "é.md"):
+        put(inbox, path)
+    found = [one.path for one in scan(inbox)]
+    assert sorted(found) == found
+    assert {"b.md", "a/z.txt", "a.md", "a/b/c.html", "Z.pdf", "é.md"} == set(found)
+
+
+def test_a_file_comes_with_what_it_is(inbox):
+    """Its digest is taken over the very bytes that are handed over."""
+    put(inbox, "guides/Start.MD", b"# Hello")
+    assert [Found("guides/Start.MD", sha256(b"# Hello").digest(), 7, "markdown", b"# Hello")] == list(scan(inbox))
+
+
+def test_names_are_in_one_normal_form(inbox):
+    """A file that was written on a Mac is the same file."""
+    put(inbox, unicodedata.normalize("NFD", "café.md"))
+    (found,) = scan(inbox)
+    assert "café.md" == found.path
+    assert b"some text" == fetch(inbox, "café.md", expected_sha256=found.sha256)
+
+
+def test_two_spellings_of_one_name_are_not_two_documents(inbox):
+    """They would share an id; one is taken, the other refused."""
+    put(inbox, unicodedata.normalize("NFC", "café.md"))
+    put(inbox, unicodedata.normalize("NFD", "café.md"))
+    assert ["Found", "same_name"] == [getattr(one, "code", type(one).__name__) for one in scan(inbox)]
+
+
+def test_a_link_out_of_the_inbox_is_refused(inbox, tmp_path):
+    """Whoever may write into the inbox must not be able to publish what only we may read."""
+    put(tmp_path, "secret.txt", b"password")
+    put(tmp_path, "elsewhere/more.txt")
+    (inbox / "file.txt").symlink_to(tmp_path / "secret.txt")
+    (inbox / "relative.txt").symlink_to("../secret.txt")
+    (inbox / "folder").symlink_to(tmp_path / "elsewhere")
+    (inbox / "broken.txt").symlink_to(tmp_path / "nothing")
+    (inbox / "root.md").symlink_to("/")
+    assert {"outside_inbox"} == set(codes(inbox).values())
+    assert 5 == len(codes(inbox))
+
+
+def test_a_link_inside_the_inbox_is_not_a_second_document(inbox):
+    """The file is read under its own name, and the refusal names it."""
+    put(inbox, "a/real.md")
+    (inbox / "b.md").symlink_to("a/real.md")
+    (inbox / "loop").symlink_to(".")
+    assert {"a/real.md": "found", "b.md": "link", "loop": "link"} == codes(inbox)
+    (refusal,) = [one for one in scan(inbox) if one.path == "b.md"]
+    assert "A link to a/real.md, which is read under its own name." == refusal.reason
+
+
+def test_the_inbox_itself_may_be_a_link(inbox, tmp_path):
+    """That is how it is mounted in many places."""
+    put(inbox, "a.md")
+    (tmp_path / "mounted").symlink_to(inbox)
+    assert {"a.md": "found"} == codes(tmp_path / "mounted")
+
+
+def test_a_file_swapped_for_a_link_is_never_followed(inbox, tmp_path):
+    """Between looking at a name and opening it, the name may have become a link."""
+    put(tmp_path, "secret.txt", b"password")
+    stop = threading.Event()
+
+    def swap():
+        while not stop.is_set():
+            put(inbox, "new.txt", b"harmless")
+            (inbox / "new.txt").replace(inbox / "a.txt")
+            (inbox / "link").symlink_to(tmp_path / "secret.txt")
+            (inbox / "link").replace(inbox / "a.txt")
+
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    try:
+        seen = [one for _ in range(300) for one in scan(inbox)]
+    finally:
+        stop.set()
+        swapping.join()
+    assert b"password" not in {one.content for one in seen if isinstance(one, Found)}
+
+
+def test_pipes_sockets_and_devices_are_refused(inbox):
+    """Opening a pipe would wait for ever."""
+    os.mkfifo(inbox / "pipe.txt")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(inbox / "socket.txt"))
+        assert {"pipe.txt": "special_file", "socket.txt": "special_file"} == codes(inbox)
+
+
+def test_what_cannot_be_read_is_refused_and_says_so(inbox, monkeypatch):
+    """`Could not read` is not `is gone`: these codes tell the two apart."""
+    put(inbox, "closed.md")
+    put(inbox, "shut/inside.md")
+    put(inbox, "open.md")
+    if os.geteuid() == 0:  # root may read everything, so the system call has to refuse
+        genuine = os.open
+
+        def refusing(path, *options, **more):
+            if path in ("closed.md", "shut"):
+                raise PermissionError(13, "Permission denied", path)
+            return genuine(path, *options, **more)
+
+        monkeypatch.setattr(os, "open", refusing)
+    else:
+        (inbox / "closed.md").chmod(0)
+        (inbox / "shut").chmod(0)
+    assert {"closed.md": "unreadable", "open.md": "found", "shut": "unreadable"} == codes(inbox)
+    assert "unreadable" in ACCESS_CODES
+
+
+def test_empty_oversized_and_unknown_files_are_refused_with_a_reason(inbox):
+    """Each in words for the person who put it there."""
+    put(inbox, "empty.md", b"")
+    put(inbox, "large.txt", b"x" * 2_000_001)
+    put(inbox, "picture.png")
+    put(inbox, "README")
+    reasons = {one.path: (one.code, one.reason) for one in scan(inbox, max_bytes=2_000_000)}
+    assert ("empty", "The file is empty (0 bytes).") == reasons["empty.md"]
+    assert ("oversized", "The file has 2.0 MB; the limit is 2.0 MB.") == reasons["large.txt"]
+    assert ("unsupported", "Files ending in .png are not supported") == (
+        reasons["picture.png"][0],
+        reasons["picture.png"][1].partition(";")[0],
+    )
+    assert "Files without an ending are not supported" == reasons["README"][1].partition(";")[0]
+
+
+def test_hidden_and_temporary_files_do_not_count(inbox):
+    """Editors, browsers and operating systems leave them behind."""
+    for path in (".hidden.md", ".git/config.txt", "~$open.md", "a.md~", "b.md.part", "__MACOSX/c.md", "Thumbs.db", "#d.md#"):
+        put(inbox, path)
+    put(inbox, "real.md")
+    assert {"real.md": "found"} == codes(inbox)
+
+
+def test_names_that_are_not_text_are_refused_by_a_name_that_is(inbox):
+    """The refusal itself must be storable and readable."""
+    put(inbox, os.fsdecode(b"caf\xe9.md"))
+    put(inbox, "two\nlines.md")
+    assert {"caf\\xe9.md": "unusable_name", "two\\nlines.md": "unusable_name"} == codes(inbox)
+
+
+def test_a_file_that_is_being_written_is_left_for_the_next_run(inbox, monkeypatch):
+    """Half a document is not a version of it."""
+    put(inbox, "growing.txt", b"first half")
+    genuine = os.read
+
+    def growing(file, length):
+        content = genuine(file, length)
+        with (inbox / "growing.txt").open("ab") as more:
+            more.write(b" more")
+        return content
+
+    monkeypatch.setattr(os, "read", growing)
+    assert {"growing.txt": "changing"} == codes(inbox)
+
+
+def test_folders_without_end_are_cut_short(inbox):
+    """The depth is bounded, and what lies beyond is named."""
+    put(inbox, "/".join(["d"] * 70) + "/deep.md")
+    assert ["too_deep"] == list(codes(inbox).values())
+
+
+def test_a_missing_inbox_is_never_an_empty_one(tmp_path):
+    """Else an unmounted disk would delete the whole knowledge base."""
+    with pytest.raises(InboxMissing, match="cannot be opened: no such file or directory"):
+        list(scan(tmp_path / "nothing"))
+    put(tmp_path, "file.md")
+    with pytest.raises(InboxMissing, match="not a directory"):
+        list(scan(tmp_path / "file.md"))
+
+
+def test_what_is_fetched_is_what_was_found(inbox):
+    """A file that has changed since is not chunked under the digest of the old one."""
+    place = put(inbox, "a/b.md", b"one")
+    (found,) = scan(inbox)
+    assert b"one" == fetch(inbox, "a/b.md", expected_sha256=found.sha256)
+    place.write_bytes(b"two")
+    with pytest.raises(Moved):
+        fetch(inbox, "a/b.md", expected_sha256=found.sha256)
+    place.unlink()
+    with pytest.raises(Moved):
+        fetch(inbox, "a/b.md", expected_sha256=found.sha256)
+
+
+@pytest.mark.parametrize("path", ["../secret.txt", "a/../../secret.txt", "/etc/passwd", "folder/secret.txt", ".", ""])
+def test_fetching_never_leaves_the_inbox(inbox, tmp_path, path):
+    """Whatever a row of the database says."""
+    place = put(tmp_path, "secret.txt", b"password")
+    (inbox / "folder").symlink_to(tmp_path)
+    with pytest.raises(Moved):
+        fetch(inbox, path, expected_sha256=sha256(place.read_bytes()).digest())
+
+
+def test_kinds_are_told_by_the_ending():
+    """In any case of letters."""
+    assert ["markdown", "html", "pdf", "text", None, None] == [
+        kind_of(name) for name in ("a.MD", "b.htm", "c.x.PDF", "d.txt", "e", ".md")
+    ]
