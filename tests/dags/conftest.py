@@ -95,11 +95,13 @@ def installation(
 
 
 @pytest.fixture
-def run_dag(dag_bag: DagBag, installation: Path) -> Callable[..., Any]:
+def run_dag(airflow: None, installation: Path) -> Callable[..., Any]:
     """Run one of our DAGs to its end, in this process, and return the DAG run; a failure is not retried."""
 
     def run(dag_id: str, **conf: object) -> Any:
-        dag = dag_bag.dags[dag_id]
+        from airflow.dag_processing.dagbag import DagBag
+
+        dag = DagBag(DAGS / f"{dag_id}.py", bundle_path=DAGS, bundle_name="dags-folder").dags[dag_id]
         for task in dag.tasks:
             task.retries = 0
         return dag.test(run_conf=conf or None)

@@ -119,9 +119,11 @@ def task_line(tasks: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _start(installation: Installation, started: list[str]) -> dict[str, float]:
-    if installation.running():
-        return {}
+    """Start what does not run, and what still runs on packages that have been replaced since."""
     with Progress("start the parts") as progress:
+        if installation.outdated():
+            progress.show("ending the parts that run on packages of before")
+            installation.down()
         seconds = installation.up(progress.show, started)
         progress.done("PostgreSQL, the model server and Airflow answer on 127.0.0.1")
     return seconds

@@ -38,6 +38,7 @@ from plumbline.embedded.airflow_parts import (
 )
 from plumbline.embedded.errors import PartFailed
 from plumbline.embedded.home import Home, read_json, write_atomically
+from plumbline.embedded.installing import Environment
 from plumbline.embedded.parts import Part, end_parts
 from plumbline.embedded.postgres import Server
 
@@ -50,6 +51,7 @@ _END_SECONDS = 20.0
 _SERVER_SECONDS = 1.0  # Airflow's API server lingers for ten seconds after it has closed everything
 _PAUSE = 0.2
 _HEALTHY = "healthy"
+_PACKAGES = "packages.json"
 
 
 @dataclass(slots=True)
@@ -104,6 +106,14 @@ class Installation:
         """User and password of Airflow's pages."""
         return sign_in(self.home)
 
+    def outdated(self) -> bool:
+        """Whether parts run that were started with other packages than those installed now."""
+        stamp = read_json(self.home.records / _PACKAGES)
+        return bool(stamp) and stamp != self._packages() and any(part.running() for part in self.parts)
+
+    def _packages(self) -> dict[str, str]:
+        return {"lock": Environment(self.project).stamp().get("requirements.txt", ""), "python": sys.version}
+
     def up(self, say: Callable[[str], None], started: list[str]) -> dict[str, float]:
         """
         Start what does not run and return when everything answers; returns seconds by stage.
@@ -115,6 +125,7 @@ class Installation:
             PartFailed: A part died or did not answer in time.
         """
         self.home.make()
+        write_atomically(self.home.records / _PACKAGES, json.dumps(self._packages()))
         return _Start(self, say, started).run()
 
     def down(self, say: Callable[[str], None] = lambda _: None) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from plumbline.core.connections import Connection
 from plumbline.core.errors import Misconfigured
@@ -140,6 +141,12 @@ def _base_url(provider: Connection) -> str:
     if not provider.host:
         return OPENAI
     if "://" in provider.host:
+        parts = urlsplit(provider.host)
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+            raise Misconfigured(
+                "The host of the connection plumbline_openai must be an address such as https://host/v1; "
+                "the key belongs in the password."
+            )
         return provider.host.rstrip("/")
     port = f":{provider.port}" if provider.port else ""
     return f"https://{provider.host}{port}/{provider.schema.strip('/') or 'v1'}"

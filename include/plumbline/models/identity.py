@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from plumbline.core.hashing import sha256
+from plumbline.models.errors import InputRefused
 
 
 class Keys:
@@ -24,8 +25,16 @@ class Keys:
         self._parts = (tenant, use, prompt_sha256.hex(), model, canonical)
 
     def of(self, minimised: str) -> bytes:
-        """Return the 32-byte key of the answer to this input."""
-        return sha256(*self._parts, minimised)
+        """
+        Return the 32-byte key of the answer to this input.
+
+        Raises:
+            InputRefused: The text is not valid Unicode, so it cannot be sent.
+        """
+        try:
+            return sha256(*self._parts, minimised)
+        except UnicodeEncodeError:
+            raise InputRefused("A text that is not valid Unicode cannot be embedded.") from None
 
 
 def fingerprint(keys: Iterable[bytes]) -> bytes:

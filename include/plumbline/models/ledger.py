@@ -45,9 +45,7 @@ _CUT_OFF = "The process that sent it ended before the answer was kept."
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request that is written in the book.  `request` is fetched when a call of another process is taken
-    over.
-    """
+    """One request that is written in the book; that of a dead process is fetched when it is repeated."""
 
     call_id: uuid.UUID
     at: datetime

@@ -82,9 +82,7 @@ class Policy:
 
 @dataclass(slots=True)
 class History:
-    """What a call has been through.  `maybe_billed`: an attempt was lost, here or in a process that is
-    gone.
-    """
+    """What a call has been through; `maybe_billed` once an attempt was lost, here or in a dead process."""
 
     attempts: int = 0
     failures: int = 0

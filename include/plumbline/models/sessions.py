@@ -47,22 +47,22 @@ class HeldSession:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Session]:
         """Open a transaction in which only the tenant's rows exist."""
-        with self._lock:
-            session = self._opened()
-            try:
-                with session.transaction():
-                    session.execute("select set_config('plumbline.tenant', %s, true)", [self._tenant])
-                    yield session
-            except psycopg.OperationalError as error:
-                if session.closed or session.broken:
-                    raise DatabaseUnreachable("The connection to Postgres broke off.") from error
-                raise
+        with self.statement() as session, session.transaction():
+            session.execute("select set_config('plumbline.tenant', %s, true)", [self._tenant])
+            yield session
 
     @contextlib.contextmanager
     def statement(self) -> Iterator[Session]:
         """Yield the session for single statements over what belongs to no tenant, each committed by itself."""
         with self._lock:
-            yield self._opened()
+            session = self._opened()
+            try:
+                yield session
+            except psycopg.OperationalError as error:
+                if session.closed or session.broken:
+                    message = "The connection to Postgres broke off. `plumbline doctor` says what to do."
+                    raise DatabaseUnreachable(message) from error
+                raise
 
     def close(self) -> None:
         """Close the connection, which frees the lock."""
@@ -88,8 +88,7 @@ class HeldSession:
         return self._session
 
     def _prepare(self, session: Session) -> None:
-        # After a broken connection the server may still hold the lock for the old one: taken is all that
-        # matters.
+        # After a broken connection the server may still hold it for the old one: that it is held is enough.
         db.run(session, "ledger/take_holder_lock", holder=self.holder)
         types = db.row(session, "ledger/select_vector_types")
         if types is None:

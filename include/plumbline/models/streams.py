@@ -111,10 +111,7 @@ class EmbeddingStream:
             raise InputRefused(
                 f"A text of {tokens} tokens cannot be embedded: {self._endpoint.model} reads {limit}."
             )
-        try:
-            key = self._keys.of(minimised)
-        except UnicodeEncodeError:
-            raise InputRefused("A text that is not valid Unicode cannot be embedded.") from None
+        key = self._keys.of(minimised)
         if self._is_pending(key):
             self._count(Usage(reused=1))
             return key
@@ -171,7 +168,12 @@ class EmbeddingStream:
             self._changed.wait_for(lambda: self._at_work < UNDER_WAY or self._failure is not None)
             self._raise_failure()
             self._at_work += 1
-        threading.Thread(target=self._work, args=(work,), name="plumbline-door", daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(work,), name="plumbline-door", daemon=True).start()
+        except RuntimeError:  # the system has no thread to give
+            with self._changed:
+                self._at_work -= 1
+            raise
 
     def _work(self, work: Callable[[], None]) -> None:
         failure: BaseException | None = None
@@ -183,11 +185,9 @@ class EmbeddingStream:
             failure = error
         with self._changed:
             self._at_work -= 1
-            # What needs a person comes before what may pass.
-            if failure and (
-                self._failure is None or (isinstance(failure, Fatal) and not isinstance(self._failure, Fatal))
-            ):
-                self._failure = failure
+            if failure is not None:
+                self._stop.set()
+                self._failure = _graver(self._failure, failure)
             if self._left and not self._at_work:
                 self._session.close()
             self._changed.notify_all()
@@ -201,8 +201,8 @@ class EmbeddingStream:
         """Start nothing more, let what is under way settle for a while; the last one out closes the session."""
         self._stop.set()
         with self._changed:
-            self._changed.wait_for(lambda: not self._at_work, _GRACE_SECONDS)
             self._left = True
+            self._changed.wait_for(lambda: not self._at_work, _GRACE_SECONDS)
             if self._at_work:
                 log.warning("left %d requests under way; the next run ends them", self._at_work)
             else:
@@ -215,3 +215,10 @@ class EmbeddingStream:
     def _count(self, used: Usage) -> None:
         with self._changed:
             self._usage += used
+
+
+def _graver(first: BaseException | None, second: BaseException) -> BaseException:
+    """Return which of two failures the caller hears of: what needs a person comes before what may pass."""
+    if first is None or (isinstance(second, Fatal) and not isinstance(first, Fatal)):
+        return second
+    return first

@@ -18,8 +18,7 @@ from plumbline.models.errors import RetryLater
 from plumbline.models.policy import Policy
 from plumbline.models.sessions import HeldSession
 
-# Our own pacing is the normal course of a large run; only an absurd queue is worth giving the worker back
-# for.
+# Our own pacing is the normal course of a large run; only an absurd queue is a reason to give up.
 LONGEST_QUEUE = 900.0
 
 

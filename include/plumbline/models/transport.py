@@ -113,8 +113,14 @@ def _broken_off(error: APIConnectionError, latency_ms: int) -> Outcome:
     import httpx2
 
     cause = error.__cause__
-    never_sent = isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
-    happened = Happened.UNREACHED if never_sent else Happened.LOST
+    never_sent = (
+        httpx2.ConnectError,
+        httpx2.ConnectTimeout,
+        httpx2.PoolTimeout,
+        httpx2.ProxyError,
+        httpx2.UnsupportedProtocol,
+    )
+    happened = Happened.UNREACHED if isinstance(cause, never_sent) else Happened.LOST
     name = "timeout" if isinstance(cause, httpx2.TimeoutException) else "connection"
     return Outcome(happened, code=f"{name} {happened.value}", latency_ms=latency_ms)
 

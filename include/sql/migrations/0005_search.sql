@@ -51,6 +51,8 @@ end
 $$;
 comment on function corpus.count_removed_terms() is 'Subtract the terms of removed rows from corpus.term and corpus.statistics.';
 revoke all on function corpus.count_added_terms(), corpus.count_removed_terms() from public;
+-- The triggers run as the owner; nobody else has a reason to write here.
+revoke insert, update, delete on corpus.term, corpus.statistics from plumbline_app;
 
 create trigger count_added after insert on corpus.chunk_terms
     referencing new table as added for each statement execute function corpus.count_added_terms();

@@ -21,7 +21,7 @@ def page_of() -> Callable[..., bytes]:
 
 
 def pdf(
-    *pages: bytes, compressed: bytes | None = None, picture: bool = False, shared: int = 0, trailer: bytes = b""
+    *pages: bytes, compressed: bytes | None = None, picture: bool = False, shared: int = 0, information: bytes = b""
 ) -> bytes:
     """A small PDF whose pages have these content streams; `shared` pages have the first of them."""
     streams = [compressed] if compressed is not None else [zlib.compress(page) for page in pages]
@@ -45,6 +45,10 @@ def pdf(
             b"<</Type/XObject/Subtype/Image/Width 1/Height 1/ColorSpace/DeviceGray/BitsPerComponent 8/Length 1>>"
             b"stream\n\x80\nendstream"
         )
+    about = b""
+    if information:
+        bodies.append(b"<<%s>>" % information)
+        about = b"/Info %d 0 R" % len(bodies)
     made, places = b"%PDF-1.4\n", []
     for number, body in enumerate(bodies, 1):
         places.append(len(made))
@@ -53,7 +57,7 @@ def pdf(
     return (
         made
         + b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(bodies) + 1, table)
-        + b"trailer<</Size %d/Root 1 0 R%s>>\nstartxref\n%d\n%%%%EOF" % (len(bodies) + 1, trailer, len(made))
+        + b"trailer<</Size %d/Root 1 0 R%s>>\nstartxref\n%d\n%%%%EOF" % (len(bodies) + 1, about, len(made))
     )
 
 

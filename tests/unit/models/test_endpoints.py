@@ -108,6 +108,15 @@ def test_a_connection_that_cannot_work_says_why(extra: dict[str, object], reason
         connected(provider(**extra))
 
 
+@pytest.mark.parametrize("host", ["https://me:sk-secret@host/v1", "ftp://host", "https://"])
+def test_an_address_that_cannot_be_one_is_refused(host: str) -> None:
+    """It would be written into the book, with the key in it."""
+    with pytest.raises(Misconfigured, match="host") as refused:
+        connected(Connection(kind="openai", host=host, password="k"))
+
+    assert "sk-secret" not in str(refused.value)
+
+
 def test_without_a_key_it_says_where_to_put_it() -> None:
     """Not at the first call."""
     with pytest.raises(Misconfigured, match="password"):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from zlib import crc32
 
 from plumbline.corpus.chunking.atoms import Atom, atoms
@@ -150,10 +150,11 @@ def _exact(
 
 
 def _common_path(blocks: Sequence[Block]) -> tuple[str, ...]:
-    path = blocks[0].heading_path
-    for block in blocks:
-        if block.heading_path is not path and block.heading_path[: len(path)] != path:
-            both = zip(path, block.heading_path, strict=False)
-            same = next((number for number, (one, other) in enumerate(both) if one != other), None)
-            path = path[: min(len(path), len(block.heading_path)) if same is None else same]
+    """The headings that all of the text stands under; a heading alone says nothing that could stand elsewhere."""
+    path, *others = dict.fromkeys(block.heading_path for block in blocks if block.kind != "heading") or {
+        block.heading_path: None for block in blocks
+    }
+    for other in others:
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(path, other, strict=False)))
+        path = path[:same]
     return path

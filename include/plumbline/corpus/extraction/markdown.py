@@ -32,7 +32,7 @@ _DELIMITERS = re.compile(
 )
 
 _OPENERS = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,})|`[^`\n]{1,300}`|<!--|\{%-?", re.MULTILINE)
-_COMMENT_END = re.compile(r"\{%-?\s*endcomment\s*-?%\}")
+_PAIRS = {name: re.compile(rf"\{{%-?\s*end{name}\s*-?%\}}") for name in ("comment", "raw")}
 _QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'|“([^”]*)”")
 _SILENT_TAGS = frozenset(
     {"include", "include_relative", "if", "for", "assign", "set", "import", "extends", "block"}
@@ -112,14 +112,17 @@ def _end_of_tag(source: str, opener: re.Match[str], unclosed: set[str]) -> tuple
         return -1, ""
     inside = source[opener.end() : end].strip("- \n\t")
     name, _, arguments = inside.partition(" ")
-    if name == "comment":
-        closing = None if name in unclosed else _COMMENT_END.search(source, end)
+    end += 2
+    if closes := _PAIRS.get(name):
+        closing = None if name in unclosed else closes.search(source, end)
         if closing is None:
             unclosed.add(name)  # not looked for again: a file full of openings must stay linear
-        return (closing.end() if closing else end + 2), ""
+            return end, ""
+        return closing.end(), source[end : closing.start()] if name == "raw" else ""
+    if name in _SILENT_TAGS or name.startswith(("end", "els")):
+        return end, ""
     quoted = ["".join(found) for found in _QUOTED.findall(arguments)]
-    shown = next((word for word in reversed(quoted) if word), "")
-    return end + 2, "" if name in _SILENT_TAGS or name.startswith(("end", "else", "els")) else shown
+    return end, next((word for word in reversed(quoted) if word), "")
 
 
 def plain_title(source: str) -> str:
