@@ -93,7 +93,11 @@ def _measure(
             found[way].append([names[path] for path in dict.fromkeys(row["path"] for row in rows)][:DEPTH])
     relevant = [set(entry["relevant"]) for entry in queries]
     figures: dict[str, Any] = {way: score(lists, relevant) for way, lists in found.items()}
-    return {**figures, "p95_ms": {way: p95_ms(times) for way, times in seconds.items()}, "queries": len(queries)}
+    return {
+        **figures,
+        "p95_ms": {way: p95_ms(times) for way, times in seconds.items()},
+        "queries": len(queries),
+    }
 
 
 def _ways(query: Query) -> dict[str, Query]:
@@ -113,7 +117,10 @@ def score(found: Sequence[Sequence[str]], relevant: Sequence[set[str]]) -> dict[
     hit@k: a relevant document is among the first k.  ndcg@10: gain 1 for a relevant document, discounted by the binary
     logarithm of its rank + 1, in proportion to the best possible order.
     """
-    gains = [[float(document in wanted) for document in lists] for lists, wanted in zip(found, relevant, strict=True)]
+    gains = [
+        [float(document in wanted) for document in lists]
+        for lists, wanted in zip(found, relevant, strict=True)
+    ]
     ideal = [_discounted([1.0] * min(DEPTH, len(wanted))) for wanted in relevant]
     ndcg = [_discounted(gain) / best if best else 0.0 for gain, best in zip(gains, ideal, strict=True)]
     count = max(1, len(gains))

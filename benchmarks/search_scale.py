@@ -55,7 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--chunks", type=int, default=100_000)
     parser.add_argument("--dimensions", type=int, default=DIMENSIONS)
     parser.add_argument(
-        "--data", type=Path, default=PROJECT_ROOT.parent / "shared" / "data", help="the data sets (PLUMBLINE_DATA)"
+        "--data",
+        type=Path,
+        default=PROJECT_ROOT.parent / "shared" / "data",
+        help="the data sets (PLUMBLINE_DATA)",
     )
 
 
@@ -66,7 +69,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         with scratch_server(Path(folder) / "postgres") as scratch:
             bench = _Bench(scratch, options.data, options.dimensions)
             tenants = {"main": options.chunks, "small": max(1, options.chunks // 100)}
-            loaded = {tenant: bench.fill(tenant, count, seed) for seed, (tenant, count) in enumerate(tenants.items())}
+            loaded = {
+                tenant: bench.fill(tenant, count, seed)
+                for seed, (tenant, count) in enumerate(tenants.items())
+            }
             bench.vacuum()
             asked = {tenant: bench.ask(tenant) for tenant in tenants}
     return {
@@ -112,7 +118,8 @@ class _Bench:
         self._vectors[tenant] = np.concatenate(kept)
         with self._session(tenant) as session:
             session.execute(
-                "update corpus.vector_index set state = 'in_force', in_force_at = now() where tenant = %s", [tenant]
+                "update corpus.vector_index set state = 'in_force', in_force_at = now() where tenant = %s",
+                [tenant],
             )
         load_s, began = time.perf_counter() - began, time.perf_counter()
         built = self._keeper(tenant, "build_search_indexes")
@@ -167,7 +174,9 @@ class _Bench:
         vectors = word_vectors().embed(texts)
         return vectors if self._turn is None else vectors @ self._turn
 
-    def _write(self, tenant: str, table: str, start: int, passages: Sequence[_Passage], vectors: Vectors) -> None:
+    def _write(
+        self, tenant: str, table: str, start: int, passages: Sequence[_Passage], vectors: Vectors
+    ) -> None:
         ids = [stable_uuid("chunk", tenant, str(start + number)) for number in range(len(passages))]
         self._ids[tenant] += ids
         with self._session(tenant) as session:
@@ -176,7 +185,9 @@ class _Bench:
             session.execute(_STAGE.format(dimensions=self._dimensions))
             cursor = session.cursor()
             with cursor.copy("copy staged from stdin (format binary)") as copy:
-                copy.set_types(["uuid", "uuid", "uuid", "int4", "text", "text", "text", "int4", "tsvector", "halfvec"])
+                copy.set_types(
+                    ["uuid", "uuid", "uuid", "int4", "text", "text", "text", "int4", "tsvector", "halfvec"]
+                )
                 for number, (chunk_id, passage) in enumerate(zip(ids, passages, strict=True)):
                     place = start + number
                     document = str(place // _CHUNKS_A_DOCUMENT)
@@ -286,7 +297,8 @@ _PUBLISH = """
 insert into corpus.source (source_id, tenant, name, kind, location, owner)
 values (%(source)s, %(tenant)s, 'passages', 'folder', '/', 'data') on conflict do nothing;
 insert into corpus.document_version (
-    version_id, tenant, document_id, source_id, path, source_sha256, text_sha256, language, pipeline, code_version, run_id
+    version_id, tenant, document_id, source_id, path, source_sha256, text_sha256, language, pipeline, code_version,
+    run_id
 )
 select distinct on (version_id)
     version_id, %(tenant)s, document_id, %(source)s, path, %(mark)s, %(mark)s, language, '', '', %(source)s
@@ -298,7 +310,8 @@ select distinct on (document_id)
     document_id, %(tenant)s, %(source)s, path, version_id, %(mark)s, '', 'text', language, 1
 from staged;
 insert into corpus.chunk (
-    chunk_id, tenant, document_id, version_id, ordinal, span_start, span_end, language, tokens, text, text_sha256, answer_key
+    chunk_id, tenant, document_id, version_id, ordinal, span_start, span_end, language, tokens, text, text_sha256,
+    answer_key
 )
 select
     chunk_id, %(tenant)s, document_id, version_id, ordinal, 0, length(text), language, 1, text, %(mark)s, %(mark)s

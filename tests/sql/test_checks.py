@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row, tuple_row
 
 from plumbline.core.receipts import Run
 from plumbline.core.sql import SQL_ROOT
@@ -92,17 +93,26 @@ def files(folder: str) -> set[str]:
     return {path.stem for path in (SQL_ROOT / "checks" / "corpus" / folder).glob("*.sql")}
 
 
-def shut(tools: Tools, run: Run, name: str, ingestion_id: str, fault: str = "select 1") -> GateClosed:
+def shut(
+    admin: psycopg.Connection[Any], run: Run, name: str, ingestion_id: str, fault: str = "select 1"
+) -> GateClosed:
     """Return the error of a gate that closes, after a fault in the same transaction, which is undone."""
-    with pytest.raises(GateClosed) as closed:
-        _pass_gate(tools, run, name, ingestion_id, fault)
+    admin.row_factory = dict_row
+    try:
+        with pytest.raises(GateClosed) as closed:
+            _pass_gate(admin, run, name, ingestion_id, fault)
+    finally:
+        admin.row_factory = tuple_row
     return closed.value
 
 
-def _pass_gate(tools: Tools, run: Run, name: str, ingestion_id: str, fault: str) -> None:
-    with tools.db.transaction(run.tenant) as session:
-        session.execute(fault)
-        gate(session, run, name, ingestion_id=ingestion_id)
+def _pass_gate(admin: psycopg.Connection[Any], run: Run, name: str, ingestion_id: str, fault: str) -> None:
+    """Break rows as the administrator, and look at them as the pipelines do."""
+    with admin.transaction():
+        admin.execute(fault)
+        admin.execute("set local role plumbline_app")
+        admin.execute("select set_config('plumbline.tenant', %s, true)", [run.tenant])
+        gate(admin, run, name, ingestion_id=ingestion_id)
 
 
 def test_every_check_can_be_broken_here() -> None:
@@ -127,32 +137,32 @@ def test_what_is_published_passes(tools: Tools, run: Run, published: str) -> Non
 
 
 def test_broken_preparations_are_found(
-    tools: Tools, run: Run, prepared: str, subtests: pytest.Subtests
+    admin: psycopg.Connection[Any], run: Run, prepared: str, subtests: pytest.Subtests
 ) -> None:
     """Each gate before publication closes on the fault that it is there for."""
     for name, fault in BREAK_STAGED.items():
         with subtests.test(name):
-            shut(tools, run, f"corpus/before_publication/{name}", prepared, fault)
+            shut(admin, run, f"corpus/before_publication/{name}", prepared, fault)
 
 
 @pytest.mark.parametrize("folder", ["after_publication", "published"])
 def test_broken_publications_are_found(
-    tools: Tools, run: Run, published: str, folder: str, subtests: pytest.Subtests
+    admin: psycopg.Connection[Any], run: Run, published: str, folder: str, subtests: pytest.Subtests
 ) -> None:
     """Each gate after publication closes on the fault that it is there for."""
     for name in sorted(files(folder)):
         with subtests.test(name):
-            shut(tools, run, f"corpus/{folder}/{name}", published, BREAK_PUBLISHED[name])
+            shut(admin, run, f"corpus/{folder}/{name}", published, BREAK_PUBLISHED[name])
 
 
 def test_a_closed_gate_names_rule_and_ids_but_no_contents(
-    tools: Tools, run: Run, published: str, admin: psycopg.Connection[Any]
+    run: Run, published: str, admin: psycopg.Connection[Any]
 ) -> None:
     """The message goes to logs and mails; what a document says does not."""
     chunk = admin.execute("select chunk_id from corpus.chunk order by length(text) limit 1").fetchone()
     admin.execute("update corpus.chunk set span_end = span_end + 1 where chunk_id = %s", chunk)
 
-    message = str(shut(tools, run, "corpus/after_publication", published))
+    message = str(shut(admin, run, "corpus/after_publication", published))
 
     assert "A data check failed. Every span, cut out of the text of its version" in message
     assert "Broken by 1" in message
@@ -160,14 +170,34 @@ def test_a_closed_gate_names_rule_and_ids_but_no_contents(
     assert "thirty days" not in message
 
 
-def test_all_checks_of_a_gate_are_tried(
-    tools: Tools, run: Run, published: str, admin: psycopg.Connection[Any]
+def test_spans_are_followed_through_a_long_text_of_many_alphabets(
+    tools: Tools, run: Run, inbox: Path, admin: psycopg.Connection[Any]
 ) -> None:
+    """Characters are counted, not bytes, however long the text is; one span that is off by one is found."""
+    lines = (
+        f"Absatz {number}: Grüße aus Köln, naïve cafés, 例えば日本語。 Ещё один 🙂."
+        for number in range(3_000)
+    )
+    (inbox / "long.md").write_text("# Long\n\n" + "\n\n".join(lines), encoding="utf-8")
+    load(tools, run, folder=str(inbox))
+    check = "corpus/published/spans_reproduce_the_text"
+    with tools.db.transaction(run.tenant) as session:
+        gate(session, run, check)
+    last = admin.execute("select chunk_id from corpus.chunk order by span_start desc limit 1").fetchone()
+
+    shifted = (
+        "update corpus.chunk set span_start = span_start - 1, span_end = span_end - 1 where chunk_id = '{}'"
+    )
+
+    assert "Broken by 1" in str(shut(admin, run, check, "", shifted.format(*last or ())))
+
+
+def test_all_checks_of_a_gate_are_tried(run: Run, published: str, admin: psycopg.Connection[Any]) -> None:
     """Who mends the first fault should know of the second."""
     admin.execute(BREAK_PUBLISHED["statistics_equal_the_counts"])
     admin.execute(BREAK_PUBLISHED["every_chunk_has_one_vector"])
 
-    closed = shut(tools, run, "corpus/after_publication", published)
+    closed = shut(admin, run, "corpus/after_publication", published)
 
     assert str(closed).startswith("2 data checks failed.")
     assert len(closed.results) == len(files("after_publication"))
@@ -207,7 +237,7 @@ def test_an_index_that_was_just_put_into_force_is_looked_at_as_a_whole(
     with tools.db.transaction(run.tenant) as session:
         gate(session, run, check, ingestion_id=published)
 
-    shut(tools, run, check, published, "update corpus.vector_index set in_force_at = now()")
+    shut(admin, run, check, published, "update corpus.vector_index set in_force_at = now()")
 
 
 def test_a_warning_is_kept_and_stops_nothing(

@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql as pgsql
 from psycopg.rows import dict_row
 
+from plumbline.core import arrays  # noqa: F401 - a connection knows the types that were registered before it was opened
 from plumbline.core.connections import Connection
 from plumbline.core.errors import Misconfigured, Passing
 from plumbline.core.sql import statement

@@ -126,9 +126,7 @@ class Query:
     remark: str
 
 
-def search(
-    tools: Tools, run: Run, text: str, *, limit: int = 10, filters: Filters | None = None
-) -> Results:
+def search(tools: Tools, run: Run, text: str, *, limit: int = 10, filters: Filters | None = None) -> Results:
     """
     Return the best chunks of the run's tenant for a question, at most `limit` of them.
 
@@ -184,7 +182,9 @@ def rank(
     )
 
 
-def _vector(tools: Tools, run: Run, question: str, state: Mapping[str, Any]) -> tuple[list[float] | None, str]:
+def _vector(
+    tools: Tools, run: Run, question: str, state: Mapping[str, Any]
+) -> tuple[list[float] | None, str]:
     """The vector of the question, or None and the reason."""
     from plumbline.models import Door
 
@@ -205,7 +205,11 @@ def _vector(tools: Tools, run: Run, question: str, state: Mapping[str, Any]) -> 
 def _said(terms: Sequence[str], model: str | None, reason: str) -> str:
     """How the search is done, in a sentence."""
     if model is None:
-        return f"{reason} Only the words were searched." if terms else f"{reason} No word of this question says enough."
+        return (
+            f"{reason} Only the words were searched."
+            if terms
+            else f"{reason} No word of this question says enough."
+        )
     by = f"{model}, the embedded stand-in" if model == STAND_IN else model
     if not terms:
         return f"No word of this question says enough; searched by meaning alone ({by})."

@@ -82,14 +82,10 @@ _TO_SPACE = bytes(
 )
 
 # Scripts written without spaces (Korean has spaces, and particles grown on to its words): cut into runs of characters.
-_PAIRED = (
-    "\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
-)
+_PAIRED = "\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
 _TRIPLED = "\u0e01-\u0e4e\u0e81-\u0ece\u1000-\u104f\u1780-\u17d3"
 # Vowel signs and the like, which Python does not count as parts of a word.
-_MARKS = (
-    "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0d7f\u0d80-\u0dff"
-)
+_MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0d7f\u0d80-\u0dff"
 _PIECE = re.compile(f"([{_PAIRED}]+)|([{_TRIPLED}]+)|(?:[^\\W_{_PAIRED}{_TRIPLED}]|[{_MARKS}])+")
 _NUMBER = re.compile(r"\d[\d.,]*")
 _SIGNED = re.compile(r"[A-Za-z](?:\+\+|#)")
@@ -114,8 +110,7 @@ class Terms:
     def tsvector(self) -> bytes:
         """Return the tsvector in the binary form of COPY."""
         lexemes = [
-            term + _POSITIONS[min(MOST_OCCURRENCES, number)]
-            for term, number in self.occurrences.items()
+            term + _POSITIONS[min(MOST_OCCURRENCES, number)] for term, number in self.occurrences.items()
         ]
         return len(lexemes).to_bytes(4, "big") + b"".join(lexemes)
 
@@ -173,9 +168,14 @@ def query_terms(text: str, languages: Iterable[str]) -> list[str]:
     vocabularies = [_vocabulary(language) for language in dict.fromkeys(languages)]
     found: dict[str, None] = {}
     for word in text.encode("utf-8", "ignore").translate(_TO_SPACE).split():
-        forms = [entry if isinstance(entry, tuple) else (entry,) for entry in (known[word] for known in vocabularies)]
+        forms = [
+            entry if isinstance(entry, tuple) else (entry,)
+            for entry in (known[word] for known in vocabularies)
+        ]
         for place, first in enumerate(forms[0] if forms else ()):
-            alternatives = dict.fromkeys((first, *(form[place] for form in forms[1:] if len(form) == len(forms[0]))))
+            alternatives = dict.fromkeys(
+                (first, *(form[place] for form in forms[1:] if len(form) == len(forms[0])))
+            )
             found[" ".join(term[:-1].decode() for term in alternatives)] = None
     return list(found)
 
@@ -260,7 +260,7 @@ def _vocabulary(language: str) -> _Vocabulary:
 
 @cache
 def stop_words(language: str) -> frozenset[str]:
-    """Return the words of a language that say nothing about a text, with and without accents; none where we have no list."""
+    """Return the words of a language that say nothing, with and without accents; none where we have no list."""
     lines = (Path(__file__).parent / "stopwords.txt").read_text(encoding="utf-8").splitlines()
     lists = dict(line.split(": ", 1) for line in lines if line and not line.startswith("#"))
     words = lists.get(language, "").split()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import signal
 import sys
 from pathlib import Path
@@ -11,6 +12,13 @@ from plumbline.core.errors import PlumblineError
 from plumbline.embedded.errors import EmbeddedError
 
 _INTERRUPTED = 130
+_PLAIN = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.EDQUOT,
+}  # a trace would add nothing to these
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,6 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (EmbeddedError, PlumblineError) as error:
         sys.stdout.flush()
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno not in _PLAIN:
+            raise
+        print(f"{error.strerror}: {error.filename}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Interrupted; nothing is lost, and the next run goes on.", file=sys.stderr)

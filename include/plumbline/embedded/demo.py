@@ -20,7 +20,7 @@ from typing import Any
 
 from plumbline.core.settings import PROJECT_ROOT, Settings
 from plumbline.embedded import outcome, processes
-from plumbline.embedded.airflow_api import AirflowApi
+from plumbline.embedded.airflow_api import AirflowApi, AirflowRefused, AirflowSilent
 from plumbline.embedded.errors import EmbeddedError, PartFailed
 from plumbline.embedded.home import write_atomically
 from plumbline.embedded.parts import last_telling_line
@@ -52,7 +52,11 @@ def run_demo(documents: Path) -> int:
     with installation.home.alone(), _undone_when_interrupted(installation) as started:
         seconds = _start(installation, started)
         began = time.monotonic()
-        run_id = _ingest(installation, folder.resolve())
+        try:
+            run_id = _ingest(installation, folder.resolve())
+        except (AirflowSilent, AirflowRefused):
+            installation.check_alive()  # the dead part is better news than who misses it
+            raise
         seconds["ingest"] = round(time.monotonic() - began, 1)
         began = time.monotonic()
         with outcome.opened(installation) as found:
@@ -233,9 +237,7 @@ def _follow(installation: Installation, api: AirflowApi, run_id: str, progress: 
                 progress.tell(
                     f"{task['task_id']} will be tried again: {_words_of(installation, run_id, task)[0]}"
                 )
-        for part in installation.parts:
-            if not part.running():
-                raise part.failed()
+        installation.check_alive()
         if time.monotonic() > limit:
             raise RunFailed(f"The run {run_id} has not ended after an hour: see {api.address}/dags/{DAG}.")
         time.sleep(_LOOK_SECONDS)

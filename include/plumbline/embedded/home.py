@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import pwd
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -77,15 +78,24 @@ class Home:
         Raises:
             NotPossibleHere: They belong to somebody else.
         """
-        try:
-            for folder in (self.folder, self.logs, self.records, self.airflow):
-                folder.mkdir(parents=True, exist_ok=True)
-            for private in (self.logs, self.records, self.airflow):
-                private.chmod(0o700)
-        except PermissionError as error:
+        if self.folder.exists():
+            self._check_owner()
+        for folder in (self.folder, self.logs, self.records, self.airflow):
+            folder.mkdir(parents=True, exist_ok=True)
+        for private in (self.logs, self.records, self.airflow):
+            private.chmod(0o700)
+
+    def _check_owner(self) -> None:
+        """Two users, root among them, cannot share the folder: one could not write what the other made."""
+        owner = self.folder.stat().st_uid
+        if owner != os.geteuid():
+            try:
+                name = pwd.getpwuid(owner).pw_name
+            except KeyError:
+                name = f"user {owner}"
             raise NotPossibleHere(
-                f"{error.filename} belongs to another user: run this as that user, or remove {self.folder}."
-            ) from error
+                f"{self.folder} was made by {name}: run this as {name}, or let {name} remove it with `make clean`."
+            )
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:

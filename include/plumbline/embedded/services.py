@@ -39,7 +39,7 @@ from plumbline.embedded.airflow_parts import (
 from plumbline.embedded.errors import PartFailed
 from plumbline.embedded.home import Home, read_json, write_atomically
 from plumbline.embedded.installing import Environment
-from plumbline.embedded.parts import Part, end_parts
+from plumbline.embedded.parts import Part, end_parts, last_telling_line
 from plumbline.embedded.postgres import Server
 
 ROLES = ("owner", "app", "keeper", "reporter", "auditor", "restorer")
@@ -105,6 +105,20 @@ class Installation:
     def sign_in(self) -> tuple[str, str]:
         """User and password of Airflow's pages."""
         return sign_in(self.home)
+
+    def check_alive(self, log_begins: Mapping[str, int] | None = None) -> None:
+        """
+        Look whether every part lives; `log_begins` says from where on its log is of interest.
+
+        Raises:
+            PartFailed: One is dead; the message names it, its log and the last line in there.
+        """
+        if not self.server.running():
+            last = last_telling_line(self.server.log.read_text(encoding="utf-8", errors="replace"))
+            raise PartFailed(f"PostgreSQL is not running; the last line of {self.server.log}: {last}")
+        for part in self.parts:
+            if not part.running():
+                raise part.failed((log_begins or {}).get(part.name, 0))
 
     def outdated(self) -> bool:
         """Whether parts run that were started with other packages than those installed now."""
@@ -280,9 +294,7 @@ class _Start:
         limit = time.monotonic() + _UP_SECONDS
         while waiting := self._unhealthy():
             self.say(f"waiting for {', '.join(waiting)}")
-            for part in self.installation.parts:
-                if not part.running():
-                    raise part.failed(self.log_begins.get(part.name, 0))
+            self.installation.check_alive(self.log_begins)
             if time.monotonic() > limit:
                 slow = Part(self.home, waiting[0])
                 last = slow.last_line(self.log_begins.get(slow.name, 0))

@@ -21,7 +21,7 @@ import psycopg
 
 from plumbline.core import db
 from plumbline.core.db import Database, DatabaseUnreachable
-from plumbline.models.arrays import adapt_vectors
+from plumbline.core.arrays import adapt_vectors
 
 if TYPE_CHECKING:
     from plumbline.core.db import Session

@@ -15,7 +15,7 @@ A folder of such files is a gate of several checks and goes by its own name.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -146,10 +146,14 @@ def parse_check(name: str, text: str) -> Check:
     return Check(says.removeprefix("-- ").strip(), found, query.strip())
 
 
-def perform(session: Session, name: str, parameters: Mapping[str, object]) -> Iterator[Result]:
+def perform(session: Session, name: str, parameters: Mapping[str, object]) -> list[Result]:
     """Try a check, or every check of a folder in the order of their names."""
-    for path in checks_of(name):
-        yield _try(session, path, parameters)
+    # Rows of this very transaction have no statistics yet, and the planner then reads whole indexes of the tenant into
+    # bitmaps, once a document: over 12,400 chunks a check took 1.5 s instead of 0.02 s.
+    session.execute("set local enable_bitmapscan = off")
+    results = [_try(session, path, parameters) for path in checks_of(name)]
+    session.execute("set local enable_bitmapscan to default")
+    return results
 
 
 def checks_of(name: str) -> list[str]:

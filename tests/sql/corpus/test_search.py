@@ -25,11 +25,13 @@ def grove(inbox, ingest):
         folder.mkdir(exist_ok=True)
         tree, other = TREES[number % 10], TREES[(3 * number + 1) % 10]
         words = " ".join([tree] * (number % 4 + 1))
-        text = f"Tree number {number} is the {words}. It stands beside the {other}. " + "The forest is quiet. " * (number % 7)
-        (folder / f"tree-{number:02}.md").write_text(f"# Tree {number}\n\n{text}\n")
+        text = f"Tree number {number} is the {words}. It stands beside the {other}. "
+        quiet = "The forest is quiet. " * (number % 7)
+        (folder / f"tree-{number:02}.md").write_text(f"# Tree {number}\n\n{text}{quiet}\n")
     for number in range(6):
         (inbox / f"baum-{number}.txt").write_text(
-            f"Baum Nummer {number} ist eine alte Eiche. Sie steht im Wald neben der Birke, und der Wald ist sehr still.\n"
+            f"Baum Nummer {number} ist eine alte Eiche. "
+            "Sie steht im Wald neben der Birke, und der Wald ist sehr still.\n"
         )
     ingest()
     return inbox
@@ -47,7 +49,9 @@ def test_the_right_document_comes_first_with_an_exact_span(ingest, tools, run, r
     found = search(tools, run, "When may I take a taxi?")
 
     best = found.hits[0]
-    version = rows("select text from corpus.document_version where version_id = %s", best.version_id)[0]["text"]
+    version = rows("select text from corpus.document_version where version_id = %s", best.version_id)[0][
+        "text"
+    ]
     assert ("handbook.md", True) == (best.path, found.complete)
     assert best.text == version[best.start : best.end]
     assert "A taxi is paid only after ten at night" in best.excerpt
@@ -72,7 +76,7 @@ def test_the_lexical_score_is_bm25(grove, tools, run, rows):
     mean = sum(lengths.values()) / len(lengths)
     query = dataclasses.replace(prepare(tools, run, "oak birch forest beside wald quiet"), vector=None)
     expected: dict[object, float] = {}
-    for term in {form for term in query.terms for form in term.split(" ")}:
+    for term in {form for forms in query.terms for form in forms.split(" ")}:
         holders = {row["chunk_id"]: len(row["positions"]) for row in stored if row["lexeme"] == term}
         rarity = math.log(1 + (len(lengths) - len(holders) + 0.5) / (len(holders) + 0.5))
         for chunk, count in holders.items():
@@ -88,16 +92,18 @@ def test_the_lexical_score_is_bm25(grove, tools, run, rows):
 
 def test_another_tenants_rows_never_appear(grove, ingest, tools, run):
     """Not even when they would be the best answer."""
-    (grove / "secret.md").write_text("# Vault\n\nThe combination of the vault is written under the blue anchor.\n")
+    (grove / "secret.md").write_text(
+        "# Vault\n\nThe combination of the vault is written under the blue anchor.\n"
+    )
     ingest(tenant="other")
     (grove / "secret.md").unlink()
     ingest()
 
     assert "secret.md" not in paths(search(tools, run, "combination of the vault", limit=100))
-    theirs = search(tools, dataclasses.replace(run, tenant="other"), "combination of the vault", limit=100)
-    assert "secret.md" == paths(theirs)[0]
+    other = dataclasses.replace(run, tenant="other")
+    assert "secret.md" == paths(search(tools, other, "combination of the vault", limit=100))[0]
     ours = {hit.chunk_id for hit in search(tools, run, "oak", limit=100).hits}
-    assert ours.isdisjoint(hit.chunk_id for hit in search(tools, dataclasses.replace(run, tenant="other"), "oak", limit=100).hits)
+    assert ours.isdisjoint(hit.chunk_id for hit in search(tools, other, "oak", limit=100).hits)
 
 
 @pytest.mark.parametrize("asked", ["other", None, ""])
@@ -141,7 +147,10 @@ def test_roles_that_build_nothing_are_refused(scratch, database, role):
         (Filters(path_prefix="tall/"), lambda hit: hit.path.startswith("tall/")),
         (Filters(path_prefix="tall/tree-1%"), lambda hit: False),
         (Filters(kind="text"), lambda hit: hit.path.endswith(".txt")),
-        (Filters(kind="markdown", path_prefix="small/tree-0"), lambda hit: hit.path.startswith("small/tree-0")),
+        (
+            Filters(kind="markdown", path_prefix="small/tree-0"),
+            lambda hit: hit.path.startswith("small/tree-0"),
+        ),
         (Filters(source="nowhere"), lambda hit: False),
         (Filters(metadata={"no": "such"}), lambda hit: False),
     ],
@@ -168,7 +177,9 @@ def test_what_the_document_says_of_itself_can_be_asked_for(inbox, ingest, tools,
     (inbox / "crane.md").write_text("---\nteam: cranes\n---\n# Crane\n\nThe crane lifts twelve tonnes.\n")
     ingest()
 
-    assert ["crane.md"] == paths(search(tools, run, "what is there", filters=Filters(metadata={"team": "cranes"})))
+    assert ["crane.md"] == paths(
+        search(tools, run, "what is there", filters=Filters(metadata={"team": "cranes"}))
+    )
 
 
 def test_what_left_its_source_is_not_found_again(ingest, inbox, tools, run):
@@ -188,7 +199,8 @@ def test_what_left_its_source_is_not_found_again(ingest, inbox, tools, run):
 def test_without_the_model_the_words_are_searched_and_the_reader_is_told(ingest, tools, run, model_server):
     """Half a search is better than none, unless it pretends to be whole."""
     ingest()
-    away = dataclasses.replace(tools.settings, values={**tools.settings.values, "PLUMBLINE_LOCAL_MODEL_URL": "http://127.0.0.1:9/v1"})
+    nowhere = {**tools.settings.values, "PLUMBLINE_LOCAL_MODEL_URL": "http://127.0.0.1:9/v1"}
+    away = dataclasses.replace(tools.settings, values=nowhere)
 
     found = search(dataclasses.replace(tools, settings=away), run, "when may I take a taxi")
 
@@ -258,7 +270,9 @@ def test_a_question_is_found_in_a_language_that_it_does_not_look_like(grove, too
 
 def test_the_same_question_has_the_same_answer(grove, tools, run):
     """Ties are broken by id, not by chance."""
-    answers = {tuple(hit.chunk_id for hit in search(tools, run, "the quiet forest", limit=30).hits) for _ in range(3)}
+    answers = {
+        tuple(hit.chunk_id for hit in search(tools, run, "the quiet forest", limit=30).hits) for _ in range(3)
+    }
 
     assert 1 == len(answers)
 
@@ -276,4 +290,6 @@ def test_a_run_that_failed_to_publish_changes_no_answer(ingest, inbox, tools, ru
 
     assert "crane.md" not in paths(search(tools, run, "crane"))
     with tools.db.transaction("main") as session:
-        assert [] == [row for row in db.rows(session, "corpus/search_state", tenant="other") if row["languages"]]
+        assert [] == [
+            row for row in db.rows(session, "corpus/search_state", tenant="other") if row["languages"]
+        ]

@@ -21,7 +21,11 @@ def page_of() -> Callable[..., bytes]:
 
 
 def pdf(
-    *pages: bytes, compressed: bytes | None = None, picture: bool = False, shared: int = 0, information: bytes = b""
+    *pages: bytes,
+    compressed: bytes | None = None,
+    picture: bool = False,
+    shared: int = 0,
+    information: bytes = b"",
 ) -> bytes:
     """A small PDF whose pages have these content streams; `shared` pages have the first of them."""
     streams = [compressed] if compressed is not None else [zlib.compress(page) for page in pages]
@@ -64,6 +68,7 @@ def pdf(
 def lines(*said: str, size: int = 12, top: int = 700, step: int = 14) -> bytes:
     """The content stream of a page with these lines, one below the other."""
     shown = b"".join(
-        b"1 0 0 1 72 %d Tm (%s) Tj\n" % (top - step * number, line.encode("latin-1")) for number, line in enumerate(said)
+        b"1 0 0 1 72 %d Tm (%s) Tj\n" % (top - step * number, line.encode("latin-1"))
+        for number, line in enumerate(said)
     )
     return b"BT /F %d Tf\n%sET\n" % (size, shown)

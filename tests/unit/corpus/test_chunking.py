@@ -12,11 +12,10 @@ from plumbline.corpus.chunking import MAX_TOKENS, Chunk, chunk
 from plumbline.corpus.extraction import Block, Extracted, Unreadable, extract
 from plumbline.corpus.tokens import count
 
-
-WORDS = (
+WORDS = str.split(
     "refund policy order within days receipt please support customer account parcel return invoice price "
     "the and of to a in is that for it with as was on be by this are or from at an not have but which"
-).split()
+)
 
 
 def paragraph(seed: int, words: int = 60) -> str:
@@ -36,7 +35,8 @@ def long_document(seed: int, sections: int = 12) -> list[str]:
     for section in range(sections):
         made.append(f"## Section {section} of {seed}")
         made += [
-            paragraph(seed * 1000 + section * 50 + n, dice.randint(20, 140)) for n in range(dice.randint(1, 9))
+            paragraph(seed * 1000 + section * 50 + n, dice.randint(20, 140))
+            for n in range(dice.randint(1, 9))
         ]
     return made
 
@@ -45,32 +45,41 @@ _SAID = st.one_of(
     st.integers(0, 10**6).map(lambda seed: paragraph(seed, 30)),
     st.text(alphabet="abc .!?\n,:-*#|`>é漢字。、 \t'\"()[]{}%<>=_~1", min_size=1, max_size=400),
     st.text(min_size=1, max_size=80),
-    st.sampled_from(["漢字仮名交じり文。" * 60, "x" * 3000, "a " * 900, "- " * 200, "👩‍👩‍👧" * 120, "٢٠٢٦ مرحبا؟ " * 60]),
+    st.sampled_from(
+        ["漢字仮名交じり文。" * 60, "x" * 3000, "a " * 900, "- " * 200, "👩‍👩‍👧" * 120, "٢٠٢٦ مرحبا؟ " * 60]
+    ),
 )
 BLOCK = st.one_of(
     _SAID,
-    st.tuples(st.integers(1, 6), st.integers(0, 99)).map(lambda drawn: f"{'#' * drawn[0]} Heading {drawn[1]}"),
+    st.tuples(st.integers(1, 6), st.integers(0, 99)).map(
+        lambda drawn: f"{'#' * drawn[0]} Heading {drawn[1]}"
+    ),
     st.lists(st.integers(0, 10**4), min_size=1, max_size=12).map(
         lambda seeds: "\n".join(f"{'  ' * (seed % 3)}- {paragraph(seed, 8)}" for seed in seeds)
     ),
     st.integers(1, 60).map(
         lambda rows: "| Name | Price |\n|---|---|\n" + "\n".join(f"| Item {n} | {n} € |" for n in range(rows))
     ),
-    st.integers(1, 80).map(lambda lines: "```\n" + "\n".join(f"    line {n}()" for n in range(lines)) + "\n```"),
+    st.integers(1, 80).map(
+        lambda lines: "```\n" + "\n".join(f"    line {n}()" for n in range(lines)) + "\n```"
+    ),
 )
 SOURCE = st.lists(BLOCK, min_size=1, max_size=14).map("\n\n".join)
 
 
 def read(source: str, kind: str = "markdown") -> Extracted:
+    """A document in which this stands."""
     return extract(source.encode("utf-8", "surrogatepass"), kind, "document")
 
 
 def chunked(source: str, kind: str = "markdown", **limits: int) -> tuple[str, list[Chunk]]:
+    """Its text and its chunks."""
     extracted = read(source, kind)
     return extracted.text, chunk(extracted, **limits)
 
 
 def texts(source: str, kind: str = "markdown") -> list[str]:
+    """What its chunks say."""
     text, chunks = chunked(source, kind)
     return [text[one.start : one.end] for one in chunks]
 
@@ -168,7 +177,11 @@ def test_a_section_begins_with_its_heading():
 
 def test_a_chunk_knows_the_headings_it_stands_under():
     """The path is what is true of all of the chunk, and continues where a section is cut."""
-    source = "# Guide\n\n## Returns\n\n" + "\n\n".join(paragraph(n, 100) for n in range(12)) + "\n\n## Shipping\n\nSoon."
+    source = (
+        "# Guide\n\n## Returns\n\n"
+        + "\n\n".join(paragraph(n, 100) for n in range(12))
+        + "\n\n## Shipping\n\nSoon."
+    )
     text, chunks = chunked(source + " " + paragraph(99, 900))
     shipping = text.index("## Shipping")
     returns = [one.heading_path for one in chunks if one.end <= shipping]
@@ -191,7 +204,9 @@ def test_small_sections_share_a_chunk():
 
 def test_code_and_rows_are_not_cut_inside_a_line():
     """A cut inside a table row or a line of code would make both halves nonsense."""
-    table = "| Item | Price |\n|---|---|\n" + "\n".join(f"| Article number {n} | {n} euro |" for n in range(300))
+    table = "| Item | Price |\n|---|---|\n" + "\n".join(
+        f"| Article number {n} | {n} euro |" for n in range(300)
+    )
     code = "```python\n" + "\n".join(f"    print('line {n} of the listing')" for n in range(300)) + "\n```"
     for source in (table, code):
         text, chunks = chunked(source)
@@ -236,13 +251,17 @@ def test_a_chunk_carries_the_page_it_begins_on():
         for page, (start, one) in enumerate(zip(starts, said, strict=True), 1)
     ]
     chunks = chunk(Extracted(text, "t", "en", blocks))
-    assert all(one.page == 1 + max(n for n, start in enumerate(starts) if start <= one.start) for one in chunks)
+    assert all(
+        one.page == 1 + max(n for n, start in enumerate(starts) if start <= one.start) for one in chunks
+    )
 
 
 def test_chunks_of_a_mixed_document_have_their_own_language():
     """Each chunk is stemmed by what it is written in."""
     german = "Die Rückgabe ist innerhalb von dreißig Tagen nach dem Kauf möglich, wenn die Ware nicht benutzt wurde. "
-    english = "A return is possible within thirty days of the purchase if the goods have not been used by anyone. "
+    english = (
+        "A return is possible within thirty days of the purchase if the goods have not been used by anyone. "
+    )
     source = "\n\n".join([english * 4] * 6 + [german * 4] * 6)
     _, chunks = chunked(source, "text")
     assert {"en", "de"} == {one.language for one in chunks}
@@ -277,10 +296,9 @@ def test_chunks_of_a_mixed_document_have_their_own_language():
 @pytest.mark.parametrize("kind", ["markdown", "text"])
 def test_hostile_texts_take_linear_time(source, kind):
     """Two megabytes of nonsense in a moment, not in an hour, and still covered exactly."""
-    try:
-        text, chunks = chunked(source, kind)
-    except Unreadable as error:
-        assert "empty" == error.code
-        return
+    if kind == "markdown" and source.startswith("{% comment %}"):
+        with pytest.raises(Unreadable, match="holds no text"):
+            chunked(source.removesuffix("x"), kind)
+    text, chunks = chunked(source, kind)
     assert max(one.tokens for one in chunks) <= MAX_TOKENS
     assert all("" == text[one.end : other.start].strip() for one, other in pairwise(chunks))

@@ -29,7 +29,9 @@ def test_neighbouring_sentences_fill_the_excerpt():
     assert end - start <= ABOUT
 
 
-@pytest.mark.parametrize("text", ["", "   ", "no stop", "x" * 1000, "…", "a. b. c.", "一二三。四五六。", "| a | b |\n|---|---|"])
+@pytest.mark.parametrize(
+    "text", ["", "   ", "no stop", "x" * 1000, "…", "a. b. c.", "一二三。四五六。", "| a | b |\n|---|---|"]
+)
 def test_an_excerpt_is_a_span_of_the_text(text):
     """Whatever the text, the span lies inside it and begins and ends at something visible."""
     start, end = excerpt(text, "en", ["nothing"])

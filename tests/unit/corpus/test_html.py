@@ -9,11 +9,13 @@ LONG = "Enough words to be what this page is about. " * 6
 
 
 def read(page: str | bytes):
+    """What the reader makes of a page."""
     content = page.encode() if isinstance(page, str) else page
     return read_html(content, Limits())
 
 
 def text_of(page: str | bytes) -> str:
+    """The text of a page."""
     return read(page)[0]
 
 
@@ -30,7 +32,9 @@ def test_a_page_is_laid_out_as_its_blocks():
     ) == text
     assert "Refunds & returns" == title
     assert ["heading", "paragraph", *["list_item"] * 4, "quote", "code"] == [part.kind for part in parts]
-    assert ["# Refunds & returns", "code  here\n  x"] == [text[part.start : part.end] for part in (parts[0], parts[-1])]
+    assert ["# Refunds & returns", "code  here\n  x"] == [
+        text[part.start : part.end] for part in (parts[0], parts[-1])
+    ]
 
 
 def test_tables_stay_tables():
@@ -91,7 +95,9 @@ def test_a_page_that_is_all_machinery_is_read_whole():
 
 def test_the_footer_of_an_article_is_part_of_it():
     """Only the page's own goes."""
-    assert "text\n\nwritten by Ada" == text_of("<article><p>text</p><footer>written by Ada</footer></article>")
+    assert "text\n\nwritten by Ada" == text_of(
+        "<article><p>text</p><footer>written by Ada</footer></article>"
+    )
 
 
 def test_a_page_without_a_heading_stands_under_its_title():
@@ -156,7 +162,9 @@ def test_text_beyond_the_limit_is_refused():
     assert "oversized" == caught.value.code
 
 
-@pytest.mark.parametrize("page", ["", "<html></html>", "<p> </p>", "<script>x</script>", "just words", "<p>a<p", "</div></p>x"])
+@pytest.mark.parametrize(
+    "page", ["", "<html></html>", "<p> </p>", "<script>x</script>", "just words", "<p>a<p", "</div></p>x"]
+)
 def test_broken_pages_are_read_as_far_as_they_go(page):
     """Browsers do."""
     assert {"just words": "just words", "<p>a<p": "a", "</div></p>x": "x"}.get(page, "") == text_of(page)

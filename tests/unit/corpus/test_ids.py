@@ -6,6 +6,7 @@ from plumbline.corpus.chunking import chunk_ids, document_id
 
 
 def digests(*texts: str) -> list[bytes]:
+    """The sha256 of each text."""
     return [sha256(text.encode()).digest() for text in texts]
 
 
@@ -15,7 +16,11 @@ HOME = document_id("main", "inbox", "a.md")
 def test_a_document_is_its_place():
     """The same place has the same id in every run; another tenant, source or path has another."""
     assert document_id("main", "inbox", "a.md") == HOME
-    others = {document_id("other", "inbox", "a.md"), document_id("main", "web", "a.md"), document_id("main", "inbox", "b.md")}
+    others = {
+        document_id("other", "inbox", "a.md"),
+        document_id("main", "web", "a.md"),
+        document_id("main", "inbox", "b.md"),
+    }
     assert len(others | {HOME}) == 4
 
 
@@ -41,4 +46,6 @@ def test_the_same_text_twice_has_two_ids():
 
 def test_the_same_text_in_another_document_is_another_chunk():
     """A chunk belongs to its document."""
-    assert set(chunk_ids(HOME, digests("one"))).isdisjoint(chunk_ids(document_id("main", "inbox", "b.md"), digests("one")))
+    assert set(chunk_ids(HOME, digests("one"))).isdisjoint(
+        chunk_ids(document_id("main", "inbox", "b.md"), digests("one"))
+    )

@@ -20,6 +20,7 @@ def inbox(tmp_path):
 
 
 def put(inbox, path, content=b"some text"):
+    """Write a file, and the folders above it."""
     place = inbox / path
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(content)
@@ -27,9 +28,8 @@ def put(inbox, path, content=b"some text"):
 
 
 def codes(inbox, **options):
-    return {
-        one.path: one.code if isinstance(one, Refusal) else "found" for one in scan(inbox, **options)
-    }
+    """What became of each path."""
+    return {one.path: one.code if isinstance(one, Refusal) else "found" for one in scan(inbox, **options)}
 
 
 def test_files_are_found_in_the_order_of_their_paths(inbox):
@@ -44,7 +44,9 @@ def test_files_are_found_in_the_order_of_their_paths(inbox):
 def test_a_file_comes_with_what_it_is(inbox):
     """Its digest is taken over the very bytes that are handed over."""
     put(inbox, "guides/Start.MD", b"# Hello")
-    assert [Found("guides/Start.MD", sha256(b"# Hello").digest(), 7, "markdown", b"# Hello")] == list(scan(inbox))
+    assert [Found("guides/Start.MD", sha256(b"# Hello").digest(), 7, "markdown", b"# Hello")] == list(
+        scan(inbox)
+    )
 
 
 def test_names_are_in_one_normal_form(inbox):
@@ -161,7 +163,16 @@ def test_empty_oversized_and_unknown_files_are_refused_with_a_reason(inbox):
 
 def test_hidden_and_temporary_files_do_not_count(inbox):
     """Editors, browsers and operating systems leave them behind."""
-    for path in (".hidden.md", ".git/config.txt", "~$open.md", "a.md~", "b.md.part", "__MACOSX/c.md", "Thumbs.db", "#d.md#"):
+    for path in (
+        ".hidden.md",
+        ".git/config.txt",
+        "~$open.md",
+        "a.md~",
+        "b.md.part",
+        "__MACOSX/c.md",
+        "Thumbs.db",
+        "#d.md#",
+    ):
         put(inbox, path)
     put(inbox, "real.md")
     assert {"real.md": "found"} == codes(inbox)
@@ -217,7 +228,9 @@ def test_what_is_fetched_is_what_was_found(inbox):
         fetch(inbox, "a/b.md", expected_sha256=found.sha256)
 
 
-@pytest.mark.parametrize("path", ["../secret.txt", "a/../../secret.txt", "/etc/passwd", "folder/secret.txt", ".", ""])
+@pytest.mark.parametrize(
+    "path", ["../secret.txt", "a/../../secret.txt", "/etc/passwd", "folder/secret.txt", ".", ""]
+)
 def test_fetching_never_leaves_the_inbox(inbox, tmp_path, path):
     """Whatever a row of the database says."""
     place = put(tmp_path, "secret.txt", b"password")

@@ -30,7 +30,9 @@ def test_languages_are_told_apart(text, language):
     assert language == detect(text)
 
 
-@pytest.mark.parametrize("text", ["", "  \n", "12345 67.8 %", "ok", "!!! ???", "a1b2", "QWxhZGRpbjpvcGVuIHNlc2FtZQ" * 20])
+@pytest.mark.parametrize(
+    "text", ["", "  \n", "12345 67.8 %", "ok", "!!! ???", "a1b2", "QWxhZGRpbjpvcGVuIHNlc2FtZQ" * 20]
+)
 def test_too_little_is_undetermined(text):
     """No letters, too few, or nothing that has words."""
     assert "und" == detect(text)
@@ -39,7 +41,10 @@ def test_too_little_is_undetermined(text):
 def test_a_document_in_two_languages_is_known_to_be_mixed():
     """Its chunks are then looked at one by one."""
     assert ("en", False) == of_document(ENGLISH * 40)
-    assert (True, {"en", "de"}) == (of_document(ENGLISH * 30 + GERMAN * 30)[1], {"en", of_document(GERMAN * 30)[0]})
+    assert (True, {"en", "de"}) == (
+        of_document(ENGLISH * 30 + GERMAN * 30)[1],
+        {"en", of_document(GERMAN * 30)[0]},
+    )
 
 
 def test_nothing_is_downloaded():
@@ -53,7 +58,9 @@ def test_short_questions_in_four_languages(data_sets):
     """Real questions: at least 98 in a hundred."""
     right = total = 0
     for language in ("en", "de", "es", "zh"):
-        for line in (data_sets / f"retrieval_xquad/queries.{language}.jsonl").read_text(encoding="utf-8").splitlines():
+        for line in (
+            (data_sets / f"retrieval_xquad/queries.{language}.jsonl").read_text(encoding="utf-8").splitlines()
+        ):
             right += detect(json.loads(line)["text"]) == language
             total += 1
     assert right / total >= 0.98

@@ -8,10 +8,12 @@ from plumbline.corpus.extraction.markdown import plain_title, without_comments_a
 
 
 def read(source: str):
+    """What the reader makes of a source."""
     return extract(source.encode(), "markdown", "guide.md")
 
 
 def kinds(source: str):
+    """The blocks of a source, as kind, level and text."""
     extracted = read(source)
     return [(block.kind, block.level, extracted.text[block.start : block.end]) for block in extracted.blocks]
 
@@ -20,7 +22,8 @@ def test_blocks_are_the_exact_source():
     """Headings of both forms, items with their depth, tables, code and quotes."""
     source = (
         "# Guide\n\nIntro *text*\non two lines.\n\nNext\n----\n\n- one\n  - deep\n\n    more of deep\n- two\n\n"
-        "| a | b |\n|---|---|\n| 1 | 2 |\n\n```sh\n# not a heading\n\nrun\n```\n\n> quoted\n> text\n\n    indented code\n"
+        "| a | b |\n|---|---|\n| 1 | 2 |\n\n```sh\n# not a heading\n\nrun\n```\n\n> quoted\n> text\n\n"
+        "    indented code\n"
     )
     assert [
         ("heading", 1, "# Guide"),
@@ -39,7 +42,9 @@ def test_blocks_are_the_exact_source():
 
 def test_nothing_is_lost_that_is_no_block():
     """Link definitions and lone marks are text too."""
-    assert ["[a]: http://example.com", "text"] == [said for _, _, said in kinds("[a]: http://example.com\n\ntext")]
+    assert ["[a]: http://example.com", "text"] == [
+        said for _, _, said in kinds("[a]: http://example.com\n\ntext")
+    ]
 
 
 def test_headings_lead_to_their_blocks():
@@ -67,10 +72,17 @@ def test_titles_are_words(source, title):
 
 def test_front_matter_becomes_metadata_and_its_title_a_heading():
     """The page shows the title above the text, so a search must find it there."""
-    extracted = read("---\ntitle: Travel guide\ntags: [travel, policy]\ndate: 2026-03-01\ndraft: false\n---\n\nPack light.\n")
+    extracted = read(
+        "---\ntitle: Travel guide\ntags: [travel, policy]\ndate: 2026-03-01\ndraft: false\n---\n\nPack light.\n"
+    )
     assert "# Travel guide\n\nPack light." == extracted.text
     assert "Travel guide" == extracted.title
-    assert {"title": "Travel guide", "tags": ["travel", "policy"], "date": "2026-03-01", "draft": False} == extracted.metadata
+    assert {
+        "title": "Travel guide",
+        "tags": ["travel", "policy"],
+        "date": "2026-03-01",
+        "draft": False,
+    } == extracted.metadata
     assert ("Travel guide",) == extracted.blocks[-1].heading_path
 
 

@@ -11,6 +11,7 @@ BODY = [f"Sentence number {n} of the body, long enough to be a line." for n in r
 
 
 def refusal(content: bytes, limits: Limits | None = None) -> tuple[str, str]:
+    """Why a file is refused: the code and the sentence."""
     with pytest.raises(Unreadable) as caught:
         read_pdf(content, limits or Limits())
     return caught.value.code, caught.value.reason
@@ -63,7 +64,9 @@ def test_scans_are_refused_with_what_to_do(make_pdf, page_of):
     code, reason = refusal(make_pdf(drawn, picture=True))
     assert "image_only" == code
     assert "OCR" in reason
-    _, _, _, metadata = read_pdf(make_pdf(drawn, page_of("A page with enough words."), picture=True), Limits())
+    _, _, _, metadata = read_pdf(
+        make_pdf(drawn, page_of("A page with enough words."), picture=True), Limits()
+    )
     assert {"pages": 2, "pages_without_text": 1} == metadata
 
 
@@ -93,7 +96,11 @@ def test_more_text_than_allowed_is_refused(make_pdf, page_of):
 def test_declared_titles_are_taken_unless_they_are_a_file_name(make_pdf, page_of):
     """Most programs write one, and many write nonsense."""
     page = page_of("What the page says first")
-    for declared, title in ((b"Travel guide", "Travel guide"), (b"Microsoft Word - final2.docx", None), (b"untitled", None)):
+    for declared, title in (
+        (b"Travel guide", "Travel guide"),
+        (b"Microsoft Word - final2.docx", None),
+        (b"untitled", None),
+    ):
         assert title == read_pdf(make_pdf(page, information=b"/Title(%s)" % declared), Limits())[1]
 
 

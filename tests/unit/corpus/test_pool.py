@@ -14,7 +14,7 @@ import pytest
 
 from plumbline.corpus import extraction
 from plumbline.corpus.extraction import Limits, Unreadable
-from plumbline.corpus.extraction.pool import Worker
+from plumbline.corpus.extraction.pool import Worker, _checked
 
 PAGE = b"<p>Hello there, this is a page.</p>"
 PACKAGES = str(Path(extraction.__file__).parents[3])
@@ -28,6 +28,7 @@ def worker():
 
 
 def process_of(worker: Worker) -> psutil.Process:
+    """The process behind a worker."""
     assert worker._process is not None
     return psutil.Process(worker._process.pid)
 
@@ -154,9 +155,30 @@ def test_a_forked_process_starts_a_worker_of_its_own(worker):
     assert "Hello there, this is a page." == worker.read(PAGE, "html", Limits())[0]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"text": "a", "title": None, "parts": [], "metadata": None},
+        {"text": "a\0b", "title": None, "parts": [], "metadata": {}},
+        {"text": "ab", "title": 3, "parts": [], "metadata": {}},
+        {"text": "ab", "title": None, "parts": [[0, 3, "paragraph"]], "metadata": {}},
+        {"text": "ab", "title": None, "parts": [[-1, 1, "paragraph"]], "metadata": {}},
+        {"text": "ab", "title": None, "parts": [[0, 1, "spell"]], "metadata": {}},
+        {"text": "ab", "title": None, "parts": [["0", "1", "paragraph"]], "metadata": {}},
+        {"text": "ab", "title": None, "parts": [], "metadata": {"a": {"b": 1}}},
+        {"code": "none of ours", "reason": "x"},
+    ],
+)
+def test_an_answer_that_no_reader_gives_is_refused(answer):
+    """A document may have taken over the process that read it."""
+    with pytest.raises(Unreadable, match="no usable answer"):
+        _checked(answer)
+
+
 @pytest.mark.parametrize("busy", [False, True])
 def test_no_worker_outlives_a_parent_that_is_killed(busy, tmp_path, make_pdf, page_of):
-    """kill -9 leaves no time to clean up, so the worker looks after itself."""
+    """A kill -9 leaves no time to clean up, so the worker looks after itself."""
     (tmp_path / "slow.pdf").write_bytes(make_pdf(page_of(*["word " * 15] * 40), shared=4_900))
     script = f"""
 import sys, threading, time
@@ -198,5 +220,7 @@ extract(b"<p>Hello</p>", "html", "a.html")
 print(SHARED._process.pid)
 """
     environment = {**os.environ, "PYTHONPATH": PACKAGES}
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment
+    )
     assert not psutil.pid_exists(int(done.stdout))

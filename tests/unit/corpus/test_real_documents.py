@@ -9,7 +9,7 @@ import pytest
 
 from plumbline.corpus.chunking import MAX_TOKENS, chunk
 from plumbline.corpus.extraction import Extracted, Unreadable, extract
-from plumbline.corpus.intake import Found, Refusal, scan
+from plumbline.corpus.intake import Refusal, scan
 from plumbline.corpus.tokens import count
 
 REFUSED = {
@@ -35,9 +35,15 @@ def outcomes(data_sets) -> dict[str, Extracted | str]:
 
 def test_every_file_is_accounted_for(outcomes, data_sets):
     """Read, refused, or of a kind that is not read yet; nothing else, and nothing missing."""
-    files = {str(path.relative_to(data_sets / "kb_docs")) for path in (data_sets / "kb_docs").rglob("*") if path.is_file()}
+    files = {
+        str(path.relative_to(data_sets / "kb_docs"))
+        for path in (data_sets / "kb_docs").rglob("*")
+        if path.is_file()
+    }
     assert files == set(outcomes)
-    refused = {path: code for path, code in outcomes.items() if isinstance(code, str) and code != "unsupported"}
+    refused = {
+        path: code for path, code in outcomes.items() if isinstance(code, str) and code != "unsupported"
+    }
     assert REFUSED == refused
     unsupported = Counter(path.rpartition(".")[2] for path, code in outcomes.items() if code == "unsupported")
     assert not set(unsupported) & {"md", "txt", "html", "pdf"}

@@ -121,7 +121,9 @@ def test_no_term_holds_what_the_search_function_separates_by():
     """Terms travel with a space between alternatives and a zero byte behind each."""
     odd = "it's \\ 'quoted' \"x\" a\u00a0b c\u2003d e\x00f ｇ　ｈ ½ ﷺ"
 
-    assert [] == [term for term in analyse(odd, "en").counts if not term or set(term) & set(" \0'\\\"\u00a0\u2003")]
+    assert [] == [
+        term for term in analyse(odd, "en").counts if not term or set(term) & set(" \0'\\\"\u00a0\u2003")
+    ]
 
 
 def test_what_was_seen_before_changes_nothing():
@@ -138,7 +140,9 @@ def test_a_term_keeps_as_many_occurrences_as_a_tsvector_can_hold():
     many = analyse("gateway " * 300, "en")
 
     assert {"gateway": 300} == many.counts
-    assert many.tsvector().startswith(b"\0\0\0\1gateway\0" + MOST_OCCURRENCES.to_bytes(2, "big") + b"\0\1\0\2")
+    assert many.tsvector().startswith(
+        b"\0\0\0\1gateway\0" + MOST_OCCURRENCES.to_bytes(2, "big") + b"\0\1\0\2"
+    )
 
 
 def test_every_stemmer_exists():
@@ -150,5 +154,21 @@ def test_stop_words_are_for_languages_that_are_stemmed():
     """A list under a wrong code would never be used."""
     listed = [language for language in STEMMERS if stop_words(language)]
 
-    assert ["da", "de", "en", "es", "fi", "fr", "hu", "it", "ne", "nl", "no", "pt", "ru", "sv", "tr"] == sorted(listed)
+    assert [
+        "da",
+        "de",
+        "en",
+        "es",
+        "fi",
+        "fr",
+        "hu",
+        "it",
+        "ne",
+        "nl",
+        "no",
+        "pt",
+        "ru",
+        "sv",
+        "tr",
+    ] == sorted(listed)
     assert frozenset() == stop_words("und")

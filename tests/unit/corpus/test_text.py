@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from plumbline.corpus.extraction import Unreadable, extract
 from plumbline.corpus.extraction.text import decode, tidy
 
-RUSSIAN = "Возврат товара. Вы можете вернуть товар в течение тридцати дней после покупки, если он не был в употреблении."
+RUSSIAN = (
+    "Возврат товара. Вы можете вернуть товар в течение тридцати дней после покупки, если он не испорчен."
+)
 JAPANESE = "返品について。購入後三十日以内であれば、未使用の商品を返品することができます。"
 CHINESE = "特斯拉以其成就和表现力而闻名，最终使他在流行文化中成为典型的疯狂科学家。"
 GERMAN = "Die Rückgabe ist möglich, wenn die Ware nicht benützt wurde; größere Stücke holen wir ab. Straße, Ähre, Öl."
@@ -43,7 +45,14 @@ def test_legacy_encodings_are_recognised(encoding, text):
 
 @pytest.mark.parametrize(
     "content",
-    [b"%PDF-1.7 text", b"PK\x03\x04rest", b"\x89PNG\r\n", b"\0" * 1000, bytes(range(256)) * 40, b"GIF89a" + b"\0" * 90],
+    [
+        b"%PDF-1.7 text",
+        b"PK\x03\x04rest",
+        b"\x89PNG\r\n",
+        b"\0" * 1000,
+        bytes(range(256)) * 40,
+        b"GIF89a" + b"\0" * 90,
+    ],
 )
 def test_what_is_not_text_is_refused(content):
     """A picture that was renamed to .txt is not gibberish to be embedded and paid for."""

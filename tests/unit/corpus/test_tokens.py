@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 
 import pytest
 import regex
@@ -55,15 +56,17 @@ def test_long_runs_without_spaces_take_linear_time():
 
 @cache
 def pretokens() -> regex.Pattern[str]:
+    """The published expression that cuts a text into words."""
     return regex.compile(cl100k_base()["pat_str"])
 
 
 @cache
 def slowly(word: bytes) -> int:
+    """The tokens of one word, by the published rule: join the pair of lowest rank, until there is none."""
     ranks = cl100k_base()["mergeable_ranks"]
     parts = [bytes([one]) for one in word]
     while len(parts) > 1:
-        pairs = [(ranks.get(left + right, 10**9), at) for at, (left, right) in enumerate(zip(parts, parts[1:], strict=False))]
+        pairs = [(ranks.get(left + right, 10**9), at) for at, (left, right) in enumerate(pairwise(parts))]
         rank, at = min(pairs)
         if rank == 10**9:
             break

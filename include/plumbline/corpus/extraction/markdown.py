@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _WINDOW = 200_000
-_TOO_LONG = 1_000_000
+_TOO_LONG = 400_000
 _TOO_LONG_LINE = 200_000
 
 _FREE_HEADING = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,})|\n\n(?=#{1,6} )", re.MULTILINE)

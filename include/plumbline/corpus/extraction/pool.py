@@ -3,8 +3,8 @@ A worker process that is used again, watched, and replaced.
 
 - A document gets its limits and no more: after its seconds the worker is killed and the document is refused.
 - A worker that dies is replaced; the document it held is refused, never tried again in another one.
-- No worker outlives its parent: its input closes with the parent, and an alarm ends it if it is busy then.  A process
-  that was forked off never talks to the worker of the process it came from.
+- No worker outlives its parent: its input closes with the parent.  A process that was forked off never talks to the
+  worker of the process it came from.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast, get_args
 
-from plumbline.corpus.extraction.model import Limits, Metadata, Part, Unreadable
+from plumbline.corpus.extraction.model import BlockKind, Limits, Metadata, Part, Unreadable, UnreadableCode
+from plumbline.corpus.extraction.text import shorten, tidy
 from plumbline.corpus.extraction.worker import LENGTH, out_of_memory
 
 _RECYCLED_AFTER = 500
@@ -30,6 +31,7 @@ _RECYCLED_ABOVE_BYTES = 64 * 1024 * 1024  # of documents read: a parser that lea
 _ANSWER_PER_CHARACTER = 16
 _PACKAGES = Path(__file__).parents[3]
 _PIECE = 1024 * 1024
+_UNUSABLE = "The parser gave no usable answer for this file."
 
 
 class Worker:
@@ -67,10 +69,7 @@ class Worker:
                 raise
             self._documents += 1
             self._bytes += len(content)
-        if "code" in answer:
-            raise Unreadable(answer["code"], answer["reason"])
-        parts = [Part(*part) for part in answer["parts"]]
-        return answer["text"], answer["title"], parts, answer["metadata"]
+        return _checked(answer)
 
     def close(self) -> None:
         """End the process, if it is ours."""
@@ -115,9 +114,40 @@ class Worker:
             ) from None
         except (EOFError, BrokenPipeError):
             raise _died(process, limits) from None
+        except ValueError:
+            raise Unreadable("crashed", _UNUSABLE) from None
         if not isinstance(answer, dict):
-            raise Unreadable("crashed", "The parser gave no usable answer for this file.")
+            raise Unreadable("crashed", _UNUSABLE)
         return answer
+
+
+def _checked(answer: dict[str, Any]) -> tuple[str, str | None, list[Part], Metadata]:
+    """
+    The answer, if it is one that our reader could have given.
+
+    A document may have taken over the process that read it; nothing worse than a wrong text may come of that.
+    """
+    if answer.get("code") in get_args(UnreadableCode):
+        raise Unreadable(answer["code"], shorten(str(answer.get("reason")), 500))
+    text, title, metadata = answer.get("text"), answer.get("title"), answer.get("metadata")
+    try:
+        parts = [Part(*part) for part in answer["parts"]]
+        sound = (
+            isinstance(text, str)
+            and text == tidy(text)
+            and isinstance(title, str | None)
+            and isinstance(metadata, dict)
+            and all(isinstance(value, str | int) for value in metadata.values())
+            and all(
+                0 <= part.start <= part.end <= len(text) and part.kind in get_args(BlockKind)
+                for part in parts
+            )
+        )
+    except (KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise Unreadable("crashed", _UNUSABLE)
+    return cast("str", text), title, parts, cast("Metadata", metadata)
 
 
 class _Talk:

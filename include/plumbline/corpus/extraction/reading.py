@@ -1,5 +1,8 @@
 """
 One door to all formats.
+
+Whatever the format, what comes out keeps the promises of `model`: clean text, exact blocks that cover it, a title, a
+language.  The rest of the code never asks what kind of file a document was.
 """
 
 from __future__ import annotations

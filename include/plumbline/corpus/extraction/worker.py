@@ -1,8 +1,9 @@
 """
 The process that reads HTML and PDF: `python -m plumbline.corpus.extraction.worker`.
 
-It is made to die well.  It may use so much memory and so many seconds and no more; it ends when its parent does, by the
-closing of its standard input, or by an alarm if it is busy; and a document that kills it takes nothing else with it.
+It is made to die well.  It may use so much memory and so many seconds and no more; it ends when its parent does,
+however that ended, because its standard input closes then; an alarm ends it where a parser will not let it notice; and
+a document that kills it takes nothing else with it.
 
 Both ways, a message is a length (4 bytes, big endian) and as many bytes: first a JSON object, then, in a request, the
 document.  The parent trusts none of it.
@@ -13,9 +14,11 @@ from __future__ import annotations
 import json
 import os
 import resource
+import select
 import signal
 import struct
 import sys
+import threading
 from typing import Any, BinaryIO
 
 from plumbline.corpus.extraction.model import Limits, Metadata, Part, Unreadable
@@ -30,6 +33,7 @@ def main() -> None:
     # What a library prints must not end up between the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    threading.Thread(target=_end_with_parent, args=(requests.fileno(),), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes our input
     limited = False
     while (request := _receive(requests)) is not None:
@@ -48,6 +52,14 @@ def main() -> None:
         answers.write(LENGTH.pack(len(answer)))
         answers.write(answer)
         answers.flush()
+
+
+def _end_with_parent(requests: int) -> None:
+    """End at once when nobody holds the other end of our input any more, even in the middle of a document."""
+    waiting = select.poll()
+    waiting.register(requests, 0)  # a hang-up is reported in any case
+    waiting.poll()
+    os._exit(0)
 
 
 def _answer(content: bytes, kind: str, limits: Limits) -> dict[str, Any]:
