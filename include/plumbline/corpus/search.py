@@ -42,6 +42,7 @@ STAND_IN = "local-wordllama"
 """The model of the embedded server; whatever it answers is said to come from it."""
 
 _MOST_LANGUAGES = 12
+_PATIENCE = 15.0  # seconds until an answer of the model
 _SAYS_SOMETHING = re.compile(r"[^\W_]")
 
 
@@ -186,12 +187,15 @@ def _vector(
     tools: Tools, run: Run, question: str, state: Mapping[str, Any]
 ) -> tuple[list[float] | None, str]:
     """The vector of the question, or None and the reason."""
-    from plumbline.models import Door
+    from plumbline.models import Door, endpoint_of
+    from plumbline.models.policy import Policy
 
     if state["model"] is None:
         return None, "No index is in force yet."
     try:
-        door = Door(tools, run)
+        # Somebody is waiting: rather the words alone, and soon.
+        endpoint = replace(endpoint_of(tools.settings, tools.provider), timeout=_PATIENCE)
+        door = Door(tools, run, endpoint=endpoint, policy=Policy(patience=2.0, attempts=2, first_pause=0.2))
         if (door.model, door.dimensions) != (state["model"], state["dimensions"]):
             return None, (
                 f"The index was made by {state['model']} ({state['dimensions']} dimensions) and the connected model is "

@@ -82,10 +82,12 @@ _TO_SPACE = bytes(
 )
 
 # Scripts written without spaces (Korean has spaces, and particles grown on to its words): cut into runs of characters.
-_PAIRED = "\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
+_HAN = "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_PAIRED = _HAN + "\u3041-\u30ff\u31f0-\u31ff\uac00-\ud7a3"
 _TRIPLED = "\u0e01-\u0e4e\u0e81-\u0ece\u1000-\u104f\u1780-\u17d3"
 # Vowel signs and the like, which Python does not count as parts of a word.
-_MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0d7f\u0d80-\u0dff"
+_INDIC = "\u0900-\u0963\u0966-\u0d7f\u0d80-\u0dff"
+_MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u064b-\u065f\u0670\u06d6-\u06ed" + _INDIC
 _PIECE = re.compile(f"([{_PAIRED}]+)|([{_TRIPLED}]+)|(?:[^\\W_{_PAIRED}{_TRIPLED}]|[{_MARKS}])+")
 _NUMBER = re.compile(r"\d[\d.,]*")
 _SIGNED = re.compile(r"[A-Za-z](?:\+\+|#)")

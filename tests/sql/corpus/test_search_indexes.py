@@ -49,7 +49,8 @@ select chunk_id, 'main', '', embedding from made;
 update corpus.vector_index set state = 'in_force';
 """
 EXACT = """
-select chunk_id from corpus.chunk join corpus.document using (document_id) join corpus.embedding_1 as near using (chunk_id)
+select chunk_id
+from corpus.chunk join corpus.document using (document_id) join corpus.embedding_1 as near using (chunk_id)
 where %(kind)s::text is null or document.kind = %(kind)s
 order by (near.embedding <=> %(vector)s::halfvec) + 0 limit 10
 """
