@@ -19,7 +19,12 @@ _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     (("github_pat_",), re.compile(r"github_pat_[A-Za-z0-9_]{22,}"), "[access token]"),
     (("xox",), re.compile(r"xox[abprs]-[A-Za-z0-9-]{10,}"), "[access token]"),
     (("AIza",), re.compile(r"AIza[0-9A-Za-z_-]{35}"), "[api key]"),
-    (("eyJ",), re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"), "[signed token]"),
+    (
+        ("eyJ",),
+        # The first part is taken whether or not the others follow; otherwise each "eyJ" inside it would be tried anew.
+        re.compile(r"eyJ[A-Za-z0-9_-]{10,}(?P<rest>\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})?"),
+        "[signed token]",
+    ),
     (
         ("PRIVATE KEY-----",),
         re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]{0,20000}(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?"),
@@ -32,5 +37,10 @@ def minimise(text: str) -> str:
     """Return the text with every credential of a known shape replaced; the very same text where there is none."""
     for marks, shape, word in _SHAPES:
         if any(mark in text for mark in marks):
-            text = shape.sub(word, text)
+            text = shape.sub(lambda found: _replacement(found, word), text)  # noqa: B023 - used before the next turn
     return text
+
+
+def _replacement(found: re.Match[str], word: str) -> str:
+    """The word, unless the shape has a part that is missing here."""
+    return found[0] if found.groupdict().get("rest", "") is None else word

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from plumbline.privacy.minimise import minimise
@@ -40,11 +38,11 @@ def test_ordinary_text_is_left_exactly_as_it_is(text: str) -> None:
     assert text == minimise(text)
 
 
-def test_the_cost_grows_with_the_text_and_no_faster() -> None:
-    """A hostile document cannot stop the pipeline; the bound is wide, it tells linear from quadratic."""
-    hostile = "eyJ" * 100_000 + "-----BEGIN PRIVATE KEY-----" * 1000 + "sk-" * 100_000
+def test_a_hostile_text_is_read_in_one_pass() -> None:
+    """Beginnings of credentials without their ends must not be tried from every place: that would take hours."""
+    beginnings = "eyJ" * 100_000 + "-----BEGIN PRIVATE KEY-----" * 1000 + "AKIA" * 10_000
 
-    began = time.process_time()
-    minimise(hostile)
+    found = minimise(beginnings)
 
-    assert time.process_time() - began < 20
+    assert found.startswith("eyJ" * 100_000)
+    assert 1000 == found.count("[private key]")
