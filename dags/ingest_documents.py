@@ -45,7 +45,7 @@ def ingest_documents() -> None:
     )
     ingestion_id = shards["ingestion_id"]
 
-    prepare = step(ingesting.prepare_documents, max_active_tis_per_dagrun=2)
+    prepare = step(ingesting.prepare_documents, max_active_tis_per_dagrun=4)
     prepared = prepare.partial(ingestion_id=ingestion_id).expand(shard=shards)
 
     checked = check("corpus/candidate", ingestion_id=ingestion_id)

@@ -307,13 +307,17 @@ def _on_disk(folder: int, name: str) -> str:
 
 
 def _refuse_link(folder: int, name: str, path: str, inbox: Path) -> Refusal:
-    target = (Path(f"/proc/self/fd/{folder}").resolve() / name).resolve()
+    try:
+        target = (Path(f"/proc/self/fd/{folder}").resolve() / name).resolve(strict=True)
+    except (OSError, RuntimeError):  # missing, gone again, or a link to itself
+        return Refusal(path, "link", "The link leads nowhere.")
     if not target.is_relative_to(inbox):
-        return Refusal(
-            path, "outside_inbox", "The link leads out of the inbox; put a copy of the file here instead."
-        )
-    shown = _nfc(str(target.relative_to(inbox)))
-    return Refusal(path, "link", f"A link to {shown}, which is read under its own name.")
+        reason = "The link leads out of the inbox; put a copy of the file here instead."
+        return Refusal(path, "outside_inbox", reason)
+    inside = target.relative_to(inbox)
+    if any(map(is_ignored, inside.parts)):
+        return Refusal(path, "link", "A link to a hidden file; put a copy of the file here instead.")
+    return Refusal(path, "link", f"A link to {_nfc(str(inside))}, which is read under its own name.")
 
 
 def _refuse_special(path: str) -> Refusal:

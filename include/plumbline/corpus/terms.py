@@ -73,7 +73,7 @@ MOST_OCCURRENCES = 255
 TSVECTOR_OID = 3614
 
 _LONGEST = 80  # characters; what is longer is data, not a word
-_REMEMBERED = 50_000  # distinct words a language
+_REMEMBERED = 100_000  # distinct words a language
 
 # ASCII that never belongs to a word becomes a space; what may join the parts of an identifier or a number stays.
 _TO_SPACE = bytes(
@@ -141,7 +141,7 @@ def analyse(text: str, language: str) -> Terms:
     """
     known = _vocabulary(language)
     # Counting and looking up run in C; only words of no term or of several are handled one by one.
-    counts: Counter[Any] = Counter(map(known.__getitem__, text.encode().translate(_TO_SPACE).split()))
+    counts: Counter[Any] = Counter(map(known.__getitem__, _words(text.encode())))
     for terms in [entry for entry in counts if entry.__class__ is tuple]:
         number = counts.pop(terms)
         for term in terms:
@@ -169,7 +169,7 @@ def query_terms(text: str, languages: Iterable[str]) -> list[str]:
     """
     vocabularies = [_vocabulary(language) for language in dict.fromkeys(languages)]
     found: dict[str, None] = {}
-    for word in text.encode("utf-8", "ignore").translate(_TO_SPACE).split():
+    for word in _words(text.encode("utf-8", "ignore")):
         forms = [
             entry if isinstance(entry, tuple) else (entry,)
             for entry in (known[word] for known in vocabularies)
@@ -180,6 +180,11 @@ def query_terms(text: str, languages: Iterable[str]) -> list[str]:
             )
             found[" ".join(term[:-1].decode() for term in alternatives)] = None
     return list(found)
+
+
+def _words(text: bytes) -> list[bytes]:
+    """Cut at what never belongs to a word; without the stops of sentences, most words are met in one form only."""
+    return text.translate(_TO_SPACE).replace(b", ", b" ").replace(b". ", b" ").split()
 
 
 class _Vocabulary(dict[bytes, "bytes | tuple[bytes, ...]"]):

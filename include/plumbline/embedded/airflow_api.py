@@ -86,6 +86,17 @@ class AirflowApi:
         )["task_instances"]
         return found
 
+    def retry_now(self, dag_id: str, run_id: str) -> None:
+        """Let the tasks of a run that wait for their next try be tried at once."""
+        waiting = [task for task in self.tasks(dag_id, run_id) if task["state"] == "up_for_retry"]
+        names = [
+            [task["task_id"], task["map_index"]] if task["map_index"] >= 0 else task["task_id"]
+            for task in waiting
+        ]
+        if names:
+            body = {"dry_run": False, "dag_run_id": run_id, "task_ids": names, "only_failed": False}
+            self._call("POST", f"/dags/{quote(dag_id)}/clearTaskInstances", body)
+
     def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         if self._token is None:
             self._token = self._send("POST", "/auth/token", self._sign_in, token=None)["access_token"]

@@ -166,6 +166,7 @@ def _ingest(installation: Installation, folder: Path) -> str:
         ).inbox
         run_id = _unpause(api, names, progress)
         if run_id:
+            api.retry_now(DAG, run_id)  # it may be one that was interrupted
             _follow(installation, api, run_id, progress)
         if run_id is None or inbox != folder:
             run_id = api.trigger(DAG, {"folder": str(folder)})

@@ -1,48 +1,15 @@
 """
-The provider's tokenizer (cl100k_base), so that usage here is what the provider would bill.
-
-Only the compiled part of `bpe_openai` is loaded.  Its Python package also unpacks three vocabularies
-when imported, which costs 0.7 s and 60 MB and serves nobody here.
+Usage as the provider would bill it: everything is counted in cl100k_base.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
-from functools import cache
-from importlib.machinery import ExtensionFileLoader, ModuleSpec
-from pathlib import Path
-from typing import Protocol
+
+from plumbline.core.tokenizer import tokenizer
 
 LAST_ORDINARY_TOKEN = 100_255
 """Ids above this one are control tokens or undefined: neither may be sent as text."""
-
-
-class Tokenizer(Protocol):
-    """What the compiled tokenizer offers."""
-
-    def encode(self, text: str) -> list[int]:
-        """The tokens of a text."""
-
-    def decode(self, tokens: Sequence[int]) -> str:
-        """The text of tokens; ValueError when they end inside a character."""
-
-    def count(self, text: str) -> int:
-        """How many tokens a text has."""
-
-
-@cache
-def tokenizer() -> Tokenizer:
-    """The cl100k_base tokenizer, loaded once."""
-    package = importlib.util.find_spec("bpe_openai")
-    if package is None or not package.submodule_search_locations:
-        raise ModuleNotFoundError("bpe_openai is not installed", name="bpe_openai")
-    library = next(Path(package.submodule_search_locations[0]).glob("_bindings*.so"))
-    loader = ExtensionFileLoader("bpe_openai._bindings", str(library))
-    bindings = importlib.util.module_from_spec(ModuleSpec(loader.name, loader, origin=str(library)))
-    loader.exec_module(bindings)
-    encoding: Tokenizer = bindings.tokenizer_for_encoding("cl100k_base")
-    return encoding
 
 
 def count_tokens(text: str) -> int:

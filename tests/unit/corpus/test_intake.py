@@ -71,10 +71,9 @@ def test_a_link_out_of_the_inbox_is_refused(inbox, tmp_path):
     (inbox / "file.txt").symlink_to(tmp_path / "secret.txt")
     (inbox / "relative.txt").symlink_to("../secret.txt")
     (inbox / "folder").symlink_to(tmp_path / "elsewhere")
-    (inbox / "broken.txt").symlink_to(tmp_path / "nothing")
     (inbox / "root.md").symlink_to("/")
     assert {"outside_inbox"} == set(codes(inbox).values())
-    assert 5 == len(codes(inbox))
+    assert 4 == len(codes(inbox))
 
 
 def test_a_link_inside_the_inbox_is_not_a_second_document(inbox):
@@ -85,6 +84,19 @@ def test_a_link_inside_the_inbox_is_not_a_second_document(inbox):
     assert {"a/real.md": "found", "b.md": "link", "loop": "link"} == codes(inbox)
     (refusal,) = [one for one in scan(inbox) if one.path == "b.md"]
     assert "A link to a/real.md, which is read under its own name." == refusal.reason
+
+
+def test_links_to_nothing_to_themselves_and_to_hidden_files_say_so(inbox):
+    """Nobody is told that a file was read which was not."""
+    put(inbox, ".data/hidden.md")
+    (inbox / "a.md").symlink_to("nothing.md")
+    (inbox / "b.md").symlink_to("b.md")
+    (inbox / "c.md").symlink_to(".data/hidden.md")
+    assert [
+        ("a.md", "link", "The link leads nowhere."),
+        ("b.md", "link", "The link leads nowhere."),
+        ("c.md", "link", "A link to a hidden file; put a copy of the file here instead."),
+    ] == [(one.path, one.code, one.reason) for one in scan(inbox)]
 
 
 def test_the_inbox_itself_may_be_a_link(inbox, tmp_path):
