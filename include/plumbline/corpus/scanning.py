@@ -20,8 +20,8 @@ from plumbline.core.receipts import Receipt, Run
 from plumbline.core.sql import statement
 from plumbline.core.tools import Tools
 from plumbline.corpus.chunking import document_id
-from plumbline.corpus.intake import Found, scan
-from plumbline.corpus.sources import ACCESS_CODES, PIPELINE, Source, source_of
+from plumbline.corpus.intake import ACCESS_CODES, Found, scan
+from plumbline.corpus.sources import PIPELINE, Source, source_of
 from plumbline.models import endpoint_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def compare(session: Session, run: Run, target: Source) -> DictRow:
         for row in _scanned_rows(run, target):
             copy.write_row(row)
     db.run(
-        session, "corpus/create_compared", source_id=target.source_id, pipeline=PIPELINE, passing_codes=ACCESS_CODES
+        session, "corpus/create_compared", source_id=target.source_id, pipeline=PIPELINE, passing_codes=sorted(ACCESS_CODES)
     )
     counts = db.row(session, "corpus/count_compared")
     assert counts is not None  # noqa: S101 - an aggregate always has a row

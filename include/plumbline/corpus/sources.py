@@ -17,8 +17,6 @@ from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
 
 PIPELINE = "extract-1 chunk-1 terms-1"
-ACCESS_CODES = ["unreadable", "changing"]
-"""Refusals that say nothing about the content: the next run tries again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from plumbline.core.tokenizer import EMBEDDING_ENCODING, tokenizer
 
+
 def count(text: str, *, encoding: str = EMBEDDING_ENCODING) -> int:
     """Return the number of tokens of `text`; a lone surrogate counts as the replacement character."""
     try:

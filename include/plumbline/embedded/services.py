@@ -241,6 +241,8 @@ class _Start:
         self.say("PostgreSQL")
         server = self.installation.server
         if not server.running():
+            # What still runs without its database is about to die of it.
+            self.installation.end([*COMPONENTS, MIGRATION])
             self.started.append(POSTGRES)
             server.start()
         server.ensure_role("airflow", self.home.secrets.value("airflow_database"))
