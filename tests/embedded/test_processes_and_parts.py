@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from plumbline.embedded import processes
-from plumbline.embedded.errors import PartFailed
+from plumbline.embedded.errors import NotPossibleHere, PartFailed
 from plumbline.embedded.home import Busy, Home
 from plumbline.embedded.parts import Part, end_parts
 
@@ -130,3 +130,12 @@ def test_two_runs_at_once_do_not_meet(home: Home):
         assert processes.identify(os.getpid()) == home.holder()
         with pytest.raises(Busy), home.alone():
             pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a folder of somebody else's")
+def test_a_state_folder_of_another_user_is_refused_by_name(home: Home):
+    """One could not write what the other made."""
+    os.chown(home.folder, 1, 1)
+
+    with pytest.raises(NotPossibleHere, match="was made by daemon: run this as daemon"):
+        home.make()

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EMBED_CHUNK = "embed_chunk"
-_PAGE = 64
+_PAGE = 256
+_PAGE_BYTES = 8 * 2**20
+"""Files held at a time: so many, or fewer when together they are larger."""
 _DOCUMENT = ("uuid", "text", "uuid", "text", "uuid", "bytea", "bytea", "text", "text", "text", "int4", "text", "int8",
              "jsonb", "text", "int4")  # fmt: skip
 _CHUNK = ("uuid", "int4", "text", "uuid", "int4", "int4", "int4", "text[]", "text", "int4", "text", "bytea", "bytea", "int4",
@@ -119,7 +121,7 @@ def _pages(tools: Tools, run: Run, plan: DictRow, shard: int) -> Iterator[list[D
         with tools.db.transaction(run.tenant) as session:
             files = db.rows(
                 session, "corpus/select_files_to_prepare",
-                ingestion_id=plan["ingestion_id"], shard=shard, after=after, page=_PAGE,
+                ingestion_id=plan["ingestion_id"], shard=shard, after=after, page=_PAGE, page_bytes=_PAGE_BYTES,
             )  # fmt: skip
         if not files:
             return

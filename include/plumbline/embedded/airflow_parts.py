@@ -93,7 +93,8 @@ def airflow_environment(
             "instance_name": "Plumbline",
         },
         "api_auth": {"jwt_secret": vault.value("airflow_jwt", lambda: secrets.token_urlsafe(48))},
-        "logging": {"colored_console_log": "False"},
+        # Great Expectations tells hundreds of lines about itself at every import.
+        "logging": {"colored_console_log": "False", "namespace_levels": "great_expectations=WARNING"},
         # A task whose process was killed is noticed within half a minute instead of five: here nobody waits longer.
         "scheduler": {
             "scheduler_idle_sleep_time": "0.5",
