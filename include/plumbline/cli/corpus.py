@@ -107,6 +107,25 @@ def search(
 
 
 @app.command()
+def check(
+    suite: Annotated[str, typer.Argument(help="Suite, as a path below include/expectations.")] = "corpus/published",
+    *,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Hold what is published to a suite of data checks, now; the results are kept with those of the runs."""
+    from plumbline.provenance.expectations import run_suite
+    from plumbline.provenance.recording import recorded
+
+    with working("check", tenant) as (tools, run), recorded(tools.db, run) as receipt:
+        receipt.update(run_suite(tools, run, suite=suite))
+    if as_json:
+        print_json(receipt)
+    else:
+        console.print(f"{receipt['passed']} of {receipt['checks']} checks of {suite} passed.")
+
+
+@app.command()
 def status(*, tenant: Tenant = None, as_json: Json = False) -> None:
     """Say what is searchable, from which sources, by which model, and what was spent."""
     from plumbline.core import db
@@ -142,18 +161,18 @@ def status(*, tenant: Tenant = None, as_json: Json = False) -> None:
 def show_summary(summary: dict[str, Any]) -> None:
     """Print what an ingestion came to."""
     console.print(f"[bold]{escape(str(summary['source']))}[/bold], by {summary['model']} ({summary['dimensions']} dimensions)")
-    table = Table.grid(padding=(0, 2))
-    table.add_column(justify="right")
-    table.add_row(f"{summary['documents']:,}", "documents are searchable", f"in {summary['chunks']:,} chunks")
-    table.add_row(
-        f"{summary['found']:,}", "found",
-        f"= {summary['stored']:,} stored + {summary['unchanged']:,} unchanged + {summary['refused']:,} refused + "
-        f"{summary['removed']:,} removed",
-    )  # fmt: skip
-    table.add_row(f"{summary['embedded']:,}", "embeddings bought", f"{summary['reused']:,} had been bought before")
-    table.add_row(f"{summary['tokens']:,}", "tokens", f"in {summary['requests']:,} requests, ${summary['cost_usd']:.6f}")
     passed = summary["checks"] - summary["checks_failed"]
-    table.add_row(f"{passed:,}", "data checks passed", f"of {summary['checks']:,}")
+    table = Table.grid(padding=(0, 1))
+    table.add_column(justify="right")
+    table.add_row(f"{summary['documents']:,}", f"documents are searchable, in {summary['chunks']:,} chunks")
+    table.add_row(
+        f"{summary['found']:,}",
+        f"found: {summary['stored']:,} stored, {summary['unchanged']:,} unchanged, {summary['refused']:,} refused, "
+        f"{summary['removed']:,} removed",
+    )
+    table.add_row(f"{summary['embedded']:,}", f"embeddings bought, {summary['reused']:,} had been bought before")
+    table.add_row(f"{summary['tokens']:,}", f"tokens billed, for ${summary['cost_usd']:.6f}; requests: {summary['requests']:,}")
+    table.add_row(f"{passed:,}", f"of {summary['checks']:,} data checks passed")
     console.print(Padding(table, (0, 2)))
     show_refusals(summary["refusals"])
 

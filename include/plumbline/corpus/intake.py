@@ -277,9 +277,8 @@ def _read_all(file: int, size: int) -> bytes:
 
 def _one(inbox: Path, path: str, max_bytes: int) -> Iterator[Found | Refusal]:
     """The outcome for one path: its folders are opened one below the other, none of them through a link."""
-    root = inbox.resolve()
     try:
-        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = os.open(inbox, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise InboxMissing(f"The inbox {inbox} cannot be opened: {_plainly(error)}.") from error
     try:
@@ -288,7 +287,7 @@ def _one(inbox: Path, path: str, max_bytes: int) -> Iterator[Found | Refusal]:
             inner = os.open(_on_disk(folder, part), _OPEN_FOLDER, dir_fd=folder)
             os.close(folder)
             folder = inner
-        yield _read(folder, _on_disk(folder, last), path, root, max_bytes)
+        yield _read(folder, _on_disk(folder, last), path, inbox, max_bytes)
     except OSError:
         return
     finally:

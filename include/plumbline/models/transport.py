@@ -80,13 +80,16 @@ def _new_client(endpoint: Endpoint) -> OpenAI:
 
     timeout = Timeout(endpoint.timeout, connect=_CONNECT_SECONDS, pool=None)
     # A proxy of the environment has no business between us and a server on this machine.
-    local = urlsplit(endpoint.base_url).hostname in ("127.0.0.1", "localhost", "::1")
+    address = urlsplit(endpoint.base_url)
+    local = address.hostname in ("127.0.0.1", "localhost", "::1")
+    plain = local and address.scheme == "http"
     return OpenAI(
         api_key=endpoint.api_key,
         base_url=endpoint.base_url,
         max_retries=0,
         timeout=timeout,
-        http_client=DefaultHttpxClient(timeout=timeout, trust_env=not local),
+        # Without TLS, loading the certificates of all the world's authorities would be most of a short run's work.
+        http_client=DefaultHttpxClient(timeout=timeout, trust_env=not local, verify=not plain),
     )
 
 
