@@ -16,7 +16,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 NO_PYTHON = { echo "Plumbline needs Python 3.11, 3.12 or 3.13 (found: $$(python3 --version 2>&1 || echo none)):" \
 	"install one of those, or name it with make PYTHON=/path/to/python." >&2; exit 1; }
 BOOTSTRAP = @$(if $(PYTHON),PYTHONPATH=include exec $(PYTHON) -m plumbline.embedded.bootstrap,$(NO_PYTHON);:)
-EMBEDDED = @exec .venv/bin/python -m plumbline.embedded
+NEEDS_VENV = [ -x .venv/bin/python ] || { echo "There is no .venv yet: run make demo first." >&2; exit 1; }
+EMBEDDED = @$(NEEDS_VENV); exec .venv/bin/python -m plumbline.embedded
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */|/' | \
@@ -38,7 +39,7 @@ down:  ## stop everything that `make demo` started
 	else echo "Nothing runs from here: there is no .venv."; fi
 
 doctor:  ## check every part and say what to do
-	@exec .venv/bin/plumbline doctor
+	@$(NEEDS_VENV); exec .venv/bin/plumbline doctor
 
 check:  ## lint, formatting and types
 	$(BOOTSTRAP) test

@@ -9,6 +9,9 @@ Turn what is new, changed or gone in a folder into searchable, cited, traceable 
 | Writes | documents, chunks, words and vectors in `corpus`; calls and answers in `ledger`; `lineage` |
 | Again | safe: an unchanged document costs nothing, and no answer of the model is paid for twice |
 | Broken | [Runbook](plumbline/runbooks/ingest_documents) (`docs/runbooks/ingest_documents.md`) |
+
+The model is the one that the Connection `plumbline_openai` names; without it `local-wordllama` answers, the embedded
+stand-in. Which one it was: XCom `model` of `scan_source`, and `extra` of the Asset event of `publish_index`.
 """
 
 from airflow.sdk import Param, dag
@@ -36,12 +39,18 @@ from plumbline_airflow.steps import step
         "source": Param(
             "", type="string", title="Source", description="Name of the source; empty: the folder's own."
         ),
+        "allow_empty": Param(
+            default=False,
+            type="boolean",
+            title="Allow empty",
+            description="The folder is meant to be empty: remove what is known from it.",
+        ),
     },
 )
 def ingest_documents() -> None:
     """Scan, prepare, check, publish, index: a failure before `publish` leaves the published index as it is."""
     shards = step(ingesting.scan_source, maps="shards")(
-        folder="{{ params.folder }}", source="{{ params.source }}"
+        folder="{{ params.folder }}", source="{{ params.source }}", allow_empty="{{ params.allow_empty }}"
     )
     ingestion_id = shards["ingestion_id"]
 
@@ -49,7 +58,8 @@ def ingest_documents() -> None:
     prepared = prepare.partial(ingestion_id=ingestion_id).expand(shard=shards)
 
     checked = check("corpus/candidate", ingestion_id=ingestion_id)
-    published = step(ingesting.publish_index, outlets=[PUBLISHED_INDEX])(ingestion_id=ingestion_id)
+    publish = step(ingesting.publish_index, outlets=[PUBLISHED_INDEX], tells=("model",))
+    published = publish(ingestion_id=ingestion_id, model=shards["model"])
     # An index built while rows are loaded costs several times what it costs afterwards.
     indexed = step(ingesting.build_search_indexes)(ingestion_id=ingestion_id)
 

@@ -28,24 +28,30 @@ if TYPE_CHECKING:
 Work = Callable[..., Receipt]
 
 
-def step(work: Work, /, *, maps: str | None = None, **options: Any) -> Task[..., Any]:
+def step(
+    work: Work, /, *, maps: str | None = None, tells: tuple[str, ...] = (), **options: Any
+) -> Task[..., Any]:
     """
     Return the task that does `work(tools, run, *, inputs…)`.
 
-    It bears the name and the docstring of the function and takes its inputs.  An input that is empty text counts as
-    not given, because that is how Airflow renders a DAG parameter that nobody filled in.
+    It bears the name and the docstring of the function and takes its inputs, as `given` reads them.
 
     Args:
         work: A domain function.
         maps: The entry of the receipt that later tasks are mapped over.  Airflow maps over a task's own value only, so
             this entry becomes the value, and every other one an XCom under its own name: `scan["ingestion_id"]`.
+        tells: Further inputs, which are not for `work`: with its receipt they go to those who wait for the Assets that
+            the task publishes, as the `extra` of the event.
         options: Options of the Airflow task.
     """
     name = getattr(work, "__name__", "work")
 
     def perform(**inputs: Any) -> Any:
         context = get_current_context()
+        told = {key: inputs.pop(key) for key in tells}
         receipt = perform_work(work, name, context, inputs)
+        for asset in options.get("outlets", ()):
+            context["outlet_events"][asset].extra = {**receipt, **told}
         if maps is None:
             return receipt
         for key, value in receipt.items():
@@ -59,6 +65,7 @@ def step(work: Work, /, *, maps: str | None = None, **options: Any) -> Task[...,
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for parameter in list(inspect.signature(work).parameters.values())[2:]
     ]
+    inputs += [inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY) for key in tells]
     perform.__signature__ = inspect.Signature(inputs)  # type: ignore[attr-defined]
     perform.__name__ = perform.__qualname__ = name
     return task(task_id=name, doc_md=inspect.getdoc(work), **options)(perform)
@@ -66,15 +73,39 @@ def step(work: Work, /, *, maps: str | None = None, **options: Any) -> Task[...,
 
 def perform_work(work: Work, name: str, context: Context, inputs: dict[str, Any]) -> Receipt:
     """Do the work on record; a `Fatal` error is not retried."""
-    given = {key: value for key, value in inputs.items() if value != ""}
     settings = Settings.load()
     run = run_of(context, f"{context['dag'].dag_id}.{name}", settings)
     try:
         with tools_of_airflow() as tools, recorded(tools.db, run) as receipt:
-            receipt.update(work(tools, run, **given))
+            receipt.update(work(tools, run, **given(work, inputs)))
             return receipt
     except Fatal as error:
         raise AirflowFailException(str(error)) from error
+
+
+def given(work: Work, inputs: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return the inputs as the function means them.  Pure.
+
+    Airflow renders a parameter of the DAG to text: one that nobody filled in to the empty text, which counts as not
+    given, and a switch to `True` or `False`, both of which Python would take for true.
+
+    Raises:
+        Fatal: A switch (an input whose default is True or False) says neither.
+    """
+    parameters = inspect.signature(work).parameters
+    return {
+        key: _switch(key, value) if isinstance(parameters[key].default, bool) else value
+        for key, value in inputs.items()
+        if value != ""
+    }
+
+
+def _switch(name: str, value: object) -> bool:
+    says = {"true": True, "false": False}.get(str(value).lower())
+    if says is None:
+        raise Fatal(f"{name} must be true or false.")
+    return says
 
 
 def run_of(context: Context, job: str, settings: Settings) -> Run:

@@ -143,3 +143,37 @@ def test_xcoms_carry_receipts_not_parcels(inbox: Path, run_dag: RunDag) -> None:
         sizes = {f"{value.task_id}.{value.key}": len(json.dumps(value.value)) for value in values}
     assert sizes
     assert [] == [name for name, size in sizes.items() if size > 1_000]
+
+
+def test_an_empty_inbox_removes_documents_only_when_that_is_asked_for(
+    inbox: Path, run_dag: RunDag, session: Session
+) -> None:
+    """A mount that failed removes nothing; the parameter of the DAG says that it is meant."""
+    run_dag("ingest_documents")
+    for file in inbox.iterdir():
+        file.unlink()
+    count = "select count(*) as documents from corpus.document"
+
+    assert "failed" == str(run_dag("ingest_documents").state)
+    assert {"documents": 3} == session.execute(count).fetchone()
+    [reason] = session.execute("select error from lineage.run where state = 'failed'").fetchall()
+    assert "the parameter allow_empty of the DAG" in reason["error"]
+
+    assert "success" == str(run_dag("ingest_documents", allow_empty=True).state)
+    assert {"documents": 0} == session.execute(count).fetchone()
+
+
+def test_whoever_waits_for_the_index_is_told_which_model_made_it(inbox: Path, run_dag: RunDag) -> None:
+    """Nobody takes the embedded stand-in for more than it is."""
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    done = run_dag("ingest_documents")
+
+    with create_session() as airflow_session:
+        event = airflow_session.scalars(
+            select(AssetEvent).where(AssetEvent.source_run_id == done.run_id)
+        ).one()
+        told = dict(event.extra)
+    assert ("local-wordllama", 3) == (told["model"], told["stored"])

@@ -40,6 +40,21 @@ def test_a_task_has_the_name_the_page_and_the_inputs_of_its_function(airflow: No
     assert list(inspect.signature(made.function).parameters) == ["name", "greeting"]
 
 
+def test_inputs_are_read_as_airflow_renders_them() -> None:
+    """Text is all that a template gives: nothing counts as not given, and `False` is not true."""
+    from plumbline_airflow.steps import given
+
+    def work(tools: Tools, run: Run, *, folder: str | None = None, sure: bool = False) -> Receipt:
+        return {}
+
+    assert {"folder": "False", "sure": False} == given(work, {"folder": "False", "sure": "False"})
+    assert {"sure": True} == given(work, {"folder": "", "sure": "True"})
+    assert {"sure": True} == given(work, {"sure": True})
+    assert {} == given(work, {"sure": ""})
+    with pytest.raises(Fatal, match="sure must be true or false"):
+        given(work, {"sure": "perhaps"})
+
+
 def test_a_step_is_on_record_under_airflows_own_id(
     context: dict[str, Any], database: str, tools: Tools
 ) -> None:

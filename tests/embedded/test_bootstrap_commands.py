@@ -91,3 +91,9 @@ def test_make_says_what_there_is(project: Path):
 def test_down_without_an_environment_is_no_fault(project: Path):
     """There is nothing to stop."""
     assert 0 == run(project, "make", "down").returncode
+
+
+@pytest.mark.parametrize("command", ["open", "doctor"])
+def test_commands_that_need_the_environment_say_how_to_get_it(project: Path, command: str):
+    """The first line; the second is make's own."""
+    assert "run make demo first" in run(project, "make", command).stderr.splitlines()[0]

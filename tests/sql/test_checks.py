@@ -19,6 +19,7 @@ from plumbline.corpus.scanning import scan_source
 from plumbline.embedded.scratch import Scratch
 from plumbline.provenance import checks
 from plumbline.provenance.checks import GateClosed, gate
+from plumbline.provenance.expectations import EXPECTATIONS, load_suite
 from plumbline.provenance.recording import recorded
 
 TEXTS = {
@@ -119,6 +120,16 @@ def test_every_check_can_be_broken_here() -> None:
     """A check that never failed in a test may not be able to fail at all."""
     assert files("before_publication") == set(BREAK_STAGED)
     assert files("after_publication") | files("published") == set(BREAK_PUBLISHED)
+
+
+def test_every_gate_is_run_by_somebody() -> None:
+    """A check that only tests know guards nothing: a suite names its gate, or the publication does."""
+    root = SQL_ROOT / "checks"
+    gates = {str(path.parent.relative_to(root)) for path in root.rglob("*.sql")}
+    suites = [str(path.relative_to(EXPECTATIONS).with_suffix("")) for path in EXPECTATIONS.rglob("*.yaml")]
+    named = {gate for suite in suites for gate in load_suite(suite).gates}
+
+    assert gates <= named | {"corpus/before_publication", "corpus/after_publication"}
 
 
 def test_what_is_prepared_passes(tools: Tools, run: Run, prepared: str) -> None:

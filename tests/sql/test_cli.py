@@ -74,7 +74,7 @@ def test_what_is_printed_for_a_person_has_no_colours_in_a_pipe_and_names_the_mod
 
     assert 0 == done.returncode, done.stderr
     assert "\x1b" not in done.stdout + done.stderr
-    assert "by local-wordllama" in done.stdout
+    assert "by local-wordllama, the embedded stand-in" in done.stdout
     assert "empty.txt: The file is empty (0 bytes)." in done.stdout
 
 

@@ -74,7 +74,10 @@ def plan_ingest(path: Folder, *, source: SourceName = None, tenant: Tenant = Non
     table.add_row(f"{plan['to_remove']:,}", "documents removed, which are gone from the folder")
     table.add_row(f"{plan['refused']:,}", "documents refused")
     table.add_row(f"{plan['chunks']:,}", "chunks made of those it reads")
-    table.add_row(f"{plan['to_buy']:,}", f"embeddings bought from {plan['model']} ({plan['dimensions']} dimensions)")
+    if plan["chunks_to_rebuild"]:
+        rebuilt = "chunks, of all sources, given vectors anew: another model answers than that of the index in force"
+        table.add_row(f"{plan['chunks_to_rebuild']:,}", rebuilt)
+    table.add_row(f"{plan['to_buy']:,}", f"embeddings bought from {plan['answered_by']} ({plan['dimensions']} dimensions)")
     table.add_row(f"{plan['tokens']:,}", "tokens sent")
     table.add_row(f"${plan['cost_usd']:.6f}", f"paid at {escape(str(plan['endpoint']))}")
     console.print(Padding(table, (0, 2)))
@@ -129,10 +132,13 @@ def check(
 def status(*, tenant: Tenant = None, as_json: Json = False) -> None:
     """Say what is searchable, from which sources, by which model, and what was spent."""
     from plumbline.core import db
+    from plumbline.corpus.sources import known_as
 
     with working("status", tenant) as (tools, run), tools.db.transaction(run.tenant) as session:
         sources = db.rows(session, "corpus/select_status")
         spending = db.rows(session, "ledger/select_spending")
+        for row in sources:
+            row["refusals"] = db.rows(session, "corpus/select_refused", source_id=row["source_id"], page=100_000)
     if as_json:
         print_json({"tenant": run.tenant, "sources": sources, "spending": spending})
         return
@@ -142,7 +148,7 @@ def status(*, tenant: Tenant = None, as_json: Json = False) -> None:
     table = Table("source", "documents", "chunks", "refused", "last published", "model", box=None, header_style="bold")
     for row in sources:
         published = row["published_at"].strftime("%Y-%m-%d %H:%M UTC") if row["published_at"] else row["state"] or "never"
-        model = f"{row['model']} ({row['dimensions']})" if row["model"] else "none in force"
+        model = f"{known_as(row['model'])} ({row['dimensions']})" if row["model"] else "none in force"
         table.add_row(
             Text(row["name"]), f"{row['documents']:,}", f"{row['chunks']:,}", f"{row['refused']:,}", published, model
         )
@@ -160,7 +166,7 @@ def status(*, tenant: Tenant = None, as_json: Json = False) -> None:
 
 def show_summary(summary: dict[str, Any]) -> None:
     """Print what an ingestion came to."""
-    console.print(f"[bold]{escape(str(summary['source']))}[/bold], by {summary['model']} ({summary['dimensions']} dimensions)")
+    console.print(f"[bold]{escape(str(summary['source']))}[/bold], by {summary['answered_by']} ({summary['dimensions']} dimensions)")
     passed = summary["checks"] - summary["checks_failed"]
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right")

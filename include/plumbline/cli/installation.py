@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from rich.prompt import Confirm
 from rich.table import Table
 from rich.text import Text
 
-from plumbline.cli.app import Json, Tenant, app, console, print_json, working
+from plumbline.cli.app import Json, Tenant, app, console, notes, print_json, working
 from plumbline.core.settings import Settings
 
 
@@ -42,7 +43,7 @@ def doctor(
     from plumbline.embedded.doctor import examine
 
     findings = examine(Settings.load())
-    if as_json:
+    if as_json and not live:
         print_json({"ok": all(finding.ok for finding in findings), "findings": [finding.as_json() for finding in findings]})
     else:
         table = Table.grid(padding=(0, 2))
@@ -54,21 +55,27 @@ def doctor(
         console.print(table)
     healthy = all(finding.ok for finding in findings)
     if live and healthy:
-        _prove_live(tenant, ask=not yes)
+        _prove_live(tenant, ask=not yes, as_json=as_json)
     if not healthy:
         raise typer.Exit(1)
 
 
-def _prove_live(tenant: str | None, *, ask: bool) -> None:
+def _prove_live(tenant: str | None, *, ask: bool, as_json: bool) -> None:
+    from plumbline.core.errors import Misconfigured
     from plumbline.models import Door
 
     with working("doctor", tenant) as (tools, run):
+        if tools.provider is None:
+            raise Misconfigured("Nothing is live: there is no connection plumbline_openai, so the embedded stand-in answers.")
         door = Door(tools, run)
-        console.print(f"The connection plumbline_openai points at {door.endpoint.base_url}, model {door.model}.")
-        if ask and not Confirm.ask("Make one paid call of about 10 tokens?", console=console, default=False):
-            console.print("No call was made.")
-            return
+        if ask:
+            notes.print(f"The connection plumbline_openai points at {door.endpoint.base_url}, model {door.model}.")
+            if not Confirm.ask("Make one paid call of about 10 tokens?", console=notes, default=False):
+                raise Misconfigured("No call was made.")
         proof = door.verify()
+    if as_json:
+        print_json({"ok": True, "proof": dataclasses.asdict(proof)})
+        return
     console.print(
         f"[green]ok[/green]  {proof.answered_by} answered with {proof.dimensions} dimensions: "
         f"{proof.tokens} tokens, ${proof.cost_usd:.9f}, {proof.latency_ms} ms."

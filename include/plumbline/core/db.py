@@ -8,10 +8,12 @@ names none sees nothing.  The tenant is set for the transaction only, so a poole
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import errors
 from psycopg import sql as pgsql
 from psycopg.rows import dict_row
 
@@ -28,15 +30,57 @@ if TYPE_CHECKING:
 
 
 class DatabaseUnreachable(Passing):
-    """Postgres does not answer; `plumbline doctor` says what to do."""
+    """Postgres does not answer, or broke off; `plumbline doctor` says what to do."""
+
+
+class DatabaseFull(Passing):
+    """Postgres has no room to write; nothing of the transaction was kept."""
+
+
+# The server ends sessions, or takes none: the connection may not have noticed yet.
+_SHUTTING_DOWN = (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow)
+
+
+@contextlib.contextmanager
+def plainly(session: Session) -> Iterator[None]:
+    """
+    Say in a sentence what no caller can help; every other error of Postgres is let through as it is.
+
+    Raises:
+        DatabaseUnreachable: The connection broke off, or the server is shutting down; the session is closed.
+        DatabaseFull: The disk of Postgres is full.
+    """
+    try:
+        yield
+    except errors.DiskFull as error:
+        message = (
+            f"The disk of Postgres is full ({_first_line(error)}). Nothing of the last transaction was kept: make "
+            "room where Postgres keeps its data, then start the same again."
+        )
+        raise DatabaseFull(message) from error
+    except psycopg.OperationalError as error:
+        if not (session.closed or isinstance(error, _SHUTTING_DOWN)):
+            raise
+        session.close()
+        message = f"The connection to Postgres broke off ({_first_line(error)}). `plumbline doctor` says what to do."
+        raise DatabaseUnreachable(message) from error
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 class Database:
-    """Connections of one role to one database, kept for the life of the process and opened at first use."""
+    """
+    Connections of one role to one database, kept for the life of the process and opened at first use.
+
+    Threads may share it: each transaction has a connection of its own, and taking one off the idle ones, or
+    putting it back, is one step of a deque.
+    """
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
-        self._idle: list[Session] = []
+        self._idle: deque[Session] = deque()
 
     @classmethod
     def of(cls, connection: Connection) -> Database:
@@ -61,15 +105,20 @@ class Database:
         Open one transaction in which only the tenant's rows exist.
 
         `None` is for what belongs to no tenant (prices, rate limits); it sees no tenant's rows.
+
+        Raises:
+            DatabaseUnreachable: Postgres does not answer, or the connection broke off on the way.
+            DatabaseFull: The disk of Postgres is full.
         """
-        session = self._idle.pop() if self._idle else self.connect()
+        session = self._take_idle() or self.connect()
         try:
-            with session.transaction():
+            with plainly(session), session.transaction():
                 session.execute("select set_config('plumbline.tenant', %s, true)", [tenant or ""])
                 yield session
         finally:
-            if session.closed or session.broken:
-                session.close()
+            if session.closed:
+                # What ended this one has most likely ended those that lie idle.
+                self.close()
             else:
                 self._idle.append(session)
 
@@ -84,8 +133,14 @@ class Database:
 
     def close(self) -> None:
         """Close what is open; the next use opens anew."""
-        while self._idle:
-            self._idle.pop().close()
+        while (session := self._take_idle()) is not None:
+            session.close()
+
+    def _take_idle(self) -> Session | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
 
 
 def rows(session: Session, name: str, /, **parameters: object) -> list[DictRow]:

@@ -16,7 +16,7 @@ from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
 from plumbline.corpus.preparing import prepare_documents
 from plumbline.corpus.publishing import build_search_indexes, publish_index
-from plumbline.corpus.scanning import MISSING_VECTORS, scan_source
+from plumbline.corpus.scanning import scan_source
 from plumbline.corpus.summary import summarise
 from plumbline.provenance.recording import recorded
 
@@ -71,7 +71,7 @@ def load(
     progress("scanning")
     plan = _step(tools, run, scan_source, folder=folder, source=source, allow_empty=allow_empty)
     ingestion_id, shards = str(plan["ingestion_id"]), cast("list[int]", plan["shards"])
-    changed = any(plan[count] for count in ("to_store", "newly_refused", "to_remove")) or MISSING_VECTORS in shards
+    changed = any(plan[what] for what in ("to_store", "newly_refused", "to_remove", "building"))
     if changed:
         for number, shard in enumerate(shards, 1):
             progress(f"reading and embedding, part {number} of {len(shards)}")

@@ -5,6 +5,8 @@ Anybody may put anything into an inbox.  Three promises follow.
 
 - Every visible file comes out exactly once, as `Found` or as `Refusal`; nothing is skipped in silence.
   Without it, "found = stored + unchanged + refused + removed" could not be checked.
+- Every outcome has a path of its own that a database can store and index, the same in every scan of the same folder.
+  Without it, two files whose names look alike would stop every ingestion of their source.
 - No byte from outside the inbox is read: links are never followed, and a file that is swapped for a link
   while we look is refused.  Without it, a link to `/etc/shadow` would become searchable.
 - Memory holds one file and the names of the folders above it, however large the inbox is.
@@ -20,7 +22,7 @@ import errno
 import os
 import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -44,6 +46,8 @@ KINDS: dict[str, Kind] = {
 
 MAX_BYTES = 50 * 1024 * 1024
 MAX_DEPTH = 64
+MAX_PATH_BYTES = 2_000
+"""Of a path in UTF-8: an index of Postgres takes keys of up to 2,704 bytes."""
 
 RefusalCode = Literal[
     "outside_inbox",
@@ -68,6 +72,11 @@ _IGNORED_BEGINNINGS = (".", "~$", "#")
 
 _UNDECODED = range(0xDC80, 0xDD00)
 """What Python makes of the bytes of a name that are not UTF-8."""
+
+_SAME_NAME: tuple[RefusalCode, str] = (
+    "same_name",
+    "Another file has this name, written with other Unicode characters.",
+)
 
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _OPEN_FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
@@ -101,6 +110,16 @@ class Refusal:
     reason: str
     sha256: bytes | None = None
     size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What stands in a folder: its path from there, its name on disk, and why it is refused, if its name says so."""
+
+    path: str
+    name: str
+    is_folder: bool
+    refused: tuple[RefusalCode, str] | None = None
 
 
 def scan(inbox: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Found | Refusal]:
@@ -152,23 +171,19 @@ def is_ignored(name: str) -> bool:
 
 
 def _walk(folder: int, prefix: str, depth: int, inbox: Path, max_bytes: int) -> Iterator[Found | Refusal]:
-    seen: str | None = None
-    for order, name, is_folder in _names(folder):
-        path = prefix + order.removesuffix("/")
-        if order == seen:
-            yield Refusal(
-                path, "same_name", "Another file has this name, written with other Unicode characters."
-            )
-            continue
-        seen = order
-        if refusal := _bad_name(name, path):
-            yield refusal
-        elif not is_folder:
-            yield _read(folder, name, path, inbox, max_bytes)
+    for entry in _entries(folder):
+        path = prefix + entry.path
+        if len(path.encode()) > MAX_PATH_BYTES:
+            reason = f"The path is longer than {MAX_PATH_BYTES:,} bytes; shorten the names of the folders."
+            yield Refusal(_shortened(path), "too_deep", reason)
+        elif entry.refused:
+            yield Refusal(path, *entry.refused)
+        elif not entry.is_folder:
+            yield _read(folder, entry.name, path, inbox, max_bytes)
         elif depth >= MAX_DEPTH:
             yield Refusal(path, "too_deep", f"The folder lies more than {MAX_DEPTH} folders deep.")
         else:
-            yield from _descend(folder, name, path, depth, inbox, max_bytes)
+            yield from _descend(folder, entry.name, path, depth, inbox, max_bytes)
 
 
 def _descend(
@@ -185,37 +200,71 @@ def _descend(
         os.close(inner)
 
 
-def _names(folder: int) -> list[tuple[str, str, bool]]:
-    """The visible entries of a folder as (NFC name, `/` added to folders; name on disk; is a folder), sorted."""
-    with os.scandir(folder) as entries:
-        found = [
-            (nfc + "/" if is_folder else nfc, entry.name, is_folder)
-            for entry in entries
-            if not is_ignored(entry.name)
-            for nfc in (_nfc(entry.name),)
-            for is_folder in (entry.is_dir(follow_symlinks=False),)
-        ]
-    found.sort()
-    return found
+def _entries(folder: int) -> list[_Entry]:
+    """
+    The visible entries of a folder, each under a path of its own, in the order of the paths below them.
+
+    A name that is text keeps its path, whatever stands beside it: it is, or may become, a document's.  Of two
+    spellings of one name the first on disk has the path.  The others are refused, under their spelling, escaped.
+    """
+    with os.scandir(folder) as found:
+        visible = sorted(
+            (entry.name, entry.is_dir(follow_symlinks=False)) for entry in found if not is_ignored(entry.name)
+        )
+    entries: dict[str, _Entry] = {}
+    refused: list[tuple[str, bool, tuple[RefusalCode, str]]] = []
+    for name, is_folder in visible:
+        if bad := _bad_name(name):
+            refused.append((name, is_folder, bad))
+        elif (path := _nfc(name)) in entries:
+            refused.append((name, is_folder, _SAME_NAME))
+        else:
+            entries[path] = _Entry(path, name, is_folder)
+    for name, is_folder, why in refused:
+        path = _unused(_escaped(name, letters=why is not _SAME_NAME), name, entries)
+        entries[path] = _Entry(path, name, is_folder, why)
+    return sorted(entries.values(), key=_order)
+
+
+def _order(entry: _Entry) -> str:
+    return entry.path + "/" if entry.is_folder else entry.path
+
+
+def _unused(path: str, name: str, used: Container[str]) -> str:
+    """The path, or else the path and a mark that is made of the name alone, so that neighbours do not change it."""
+    unused, digest = path, os.fsencode(name)
+    while unused in used:
+        digest = sha256(digest).digest()
+        unused = f"{path} ({digest.hex()[:8]})"
+    return unused
+
+
+def _escaped(name: str, *, letters: bool) -> str:
+    """A name as it is spelled on disk, without what cannot be stored or seen; with `letters` beyond ASCII or not."""
+    told = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(
+        letter if letter.isprintable() and (letters or letter.isascii()) else ascii(letter)[1:-1]
+        for letter in told
+    )
+
+
+def _shortened(path: str) -> str:
+    """A path cut to what can be stored, yet longer than any that is not cut; its digest tells it from the others."""
+    digest = sha256(path.encode()).hexdigest()[:32]
+    return f"{path.encode()[:MAX_PATH_BYTES].decode(errors='ignore')}… {digest}"
 
 
 def _nfc(name: str) -> str:
-    if name.isascii():
-        return name
-    try:
-        return unicodedata.normalize("NFC", name.encode().decode())
-    except UnicodeEncodeError:
-        return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
-def _bad_name(name: str, path: str) -> Refusal | None:
+def _bad_name(name: str) -> tuple[RefusalCode, str] | None:
     if name.isascii() and name.isprintable():
         return None
     if any(map(_UNDECODED.__contains__, map(ord, name))):
-        return Refusal(path, "unusable_name", "The name is not valid UTF-8; rename the file.")
+        return "unusable_name", "The name is not valid UTF-8; rename the file."
     if any(unicodedata.category(letter) == "Cc" for letter in name):
-        shown = path.encode("unicode_escape").decode()
-        return Refusal(shown, "unusable_name", "The name holds control characters; rename the file.")
+        return "unusable_name", "The name holds control characters; rename the file."
     return None
 
 
@@ -300,9 +349,8 @@ def _on_disk(folder: int, name: str) -> str:
         raise FileNotFoundError(errno.ENOENT, "not a name", name)
     if name.isascii():
         return name
-    for _, spelled, _ in (entry for entry in _names(folder) if entry[0].removesuffix("/") == name):
-        return spelled
-    return name
+    spelled = (entry.name for entry in _entries(folder) if entry.path == name and not entry.refused)
+    return next(spelled, name)
 
 
 def _refuse_link(folder: int, name: str, path: str, inbox: Path) -> Refusal:
@@ -316,7 +364,8 @@ def _refuse_link(folder: int, name: str, path: str, inbox: Path) -> Refusal:
     inside = target.relative_to(inbox)
     if any(map(is_ignored, inside.parts)):
         return Refusal(path, "link", "A link to a hidden file; put a copy of the file here instead.")
-    return Refusal(path, "link", f"A link to {_nfc(str(inside))}, which is read under its own name.")
+    shown = _nfc(_escaped(str(inside), letters=True))
+    return Refusal(path, "link", f"A link to {shown}, which is read under its own name.")
 
 
 def _refuse_special(path: str) -> Refusal:

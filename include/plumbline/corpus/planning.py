@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from plumbline.core import db
 from plumbline.core.receipts import Receipt, Run
@@ -54,16 +55,35 @@ def plan_ingestion(tools: Tools, run: Run, *, folder: str | None = None, source:
                 for key, tokens in _keys(door, target, file, refusals):
                     chunks += 1
                     keys[key] = tokens
-            new = keys.keys() - wanted.keys()
-            wanted.update({key: keys[key] for key in door.unanswered(list(new))})
+            _want(door, keys, wanted)
+        rebuilt = _rebuild(session, door, wanted)
     tokens = sum(wanted.values())
     cost = door.estimate(tokens)
     return {
         "location": str(target.location), "found": counts["found"], "to_store": counts["store"],
         "unchanged": counts["unchanged"], "to_remove": counts["remove"], "refused": len(refusals), "refusals": refusals,
-        "chunks": chunks, "to_buy": len(wanted), "tokens": tokens, "cost_usd": float(cost.quantize(Decimal("0.000000001"))),
+        "chunks": chunks, "chunks_to_rebuild": rebuilt, "to_buy": len(wanted), "tokens": tokens, "cost_usd": float(cost.quantize(Decimal("0.000000001"))),
         "model": door.model, "dimensions": door.dimensions, "endpoint": door.endpoint.base_url,
+        "answered_by": door.endpoint.label,
     }  # fmt: skip
+
+
+def _want(door: Door, keys: dict[bytes, int], wanted: dict[bytes, int]) -> None:
+    new = keys.keys() - wanted.keys()
+    wanted.update({key: keys[key] for key in door.unanswered(list(new))})
+
+
+def _rebuild(session: Session, door: Door, wanted: dict[bytes, int]) -> int:
+    """Where another model answers than that of the index in force, everything published needs a vector by the new one."""
+    index = db.row(session, "corpus/select_index", model=door.model, dimensions=door.dimensions)
+    if index is not None and index["state"] == "in_force":
+        return 0
+    after, rebuilt = UUID(int=0), 0
+    while chunks := db.rows(session, "corpus/select_texts_to_embed", after=after, page=1000):
+        _want(door, {door.key(EMBED_CHUNK, row["text"]): row["tokens"] for row in chunks}, wanted)
+        after = chunks[-1]["chunk_id"]
+        rebuilt += len(chunks)
+    return rebuilt
 
 
 def _pages(session: Session) -> Iterator[list[DictRow]]:

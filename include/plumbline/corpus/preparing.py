@@ -92,8 +92,7 @@ def _plan(tools: Tools, run: Run, ingestion_id: str, door: Door) -> DictRow:
     with tools.db.transaction(run.tenant) as session:
         plan = db.row(session, "corpus/select_ingestion", ingestion_id=ingestion_id)
     if plan is None or plan["state"] != "scanned":
-        message = f"The ingestion {ingestion_id} is no longer open: a later scan of the source took over."
-        raise Superseded(message)
+        raise _superseded(ingestion_id)
     if (door.model, door.dimensions) != (plan["model"], plan["dimensions"]):
         message = f"The plan was made for {plan['model']}; now {door.model} answers. Start the ingestion anew."
         raise ModelChanged(message)
@@ -107,11 +106,14 @@ def _stage(tools: Tools, run: Run, plan: DictRow, shard: int, stream: EmbeddingS
         for file in files:
             _prepare(run, plan, file, stream, page)
         with tools.db.transaction(run.tenant) as session:
-            _write(session, plan["ingestion_id"], page)
+            _write(session, plan["ingestion_id"], shard, page)
         documents += len(page.documents)
         chunks += len(page.chunks)
         refused += len(page.refused)
         log.info("prepared %d documents, %d chunks; %d refused", documents, chunks, refused)
+    if documents:
+        with tools.db.transaction(run.tenant) as session:
+            db.run(session, "corpus/analyze_staging")
     return {"documents": documents, "chunks": chunks, "refused": refused}
 
 
@@ -121,7 +123,8 @@ def _pages(tools: Tools, run: Run, plan: DictRow, shard: int) -> Iterator[list[D
         with tools.db.transaction(run.tenant) as session:
             files = db.rows(
                 session, "corpus/select_files_to_prepare",
-                ingestion_id=plan["ingestion_id"], shard=shard, after=after, page=_PAGE, page_bytes=_PAGE_BYTES,
+                ingestion_id=plan["ingestion_id"], shard=shard, after=after, pipeline=plan["pipeline"],
+                index_id=plan["index_id"], page=_PAGE, page_bytes=_PAGE_BYTES,
             )  # fmt: skip
         if not files:
             return
@@ -175,15 +178,24 @@ def _terms(text: str, piece: Chunk, title: str) -> Terms:
     return analyse("\n".join((*above, text)), piece.language)
 
 
-def _write(session: Session, ingestion_id: UUID, page: _Page) -> None:
+def _write(session: Session, ingestion_id: UUID, shard: int, page: _Page) -> None:
     """Write whole documents: a crash between two of them leaves none half staged."""
+    db.run(session, "corpus/lock_shard", ingestion_id=str(ingestion_id), shard=str(shard))
+    if db.row(session, "corpus/select_open_ingestion", ingestion_id=ingestion_id) is None:
+        raise _superseded(ingestion_id)
     if page.documents:
         session.execute(statement("corpus/create_incoming").encode())
         _copy(session, "corpus/copy_incoming_document", _DOCUMENT, page.documents)
         _copy(session, "corpus/copy_incoming_chunk", _CHUNK, page.chunks)
-        db.run(session, "corpus/insert_staged")
+        db.run(session, "corpus/delete_replaced_staging")
+        db.run(session, "corpus/insert_staged_documents")
+        db.run(session, "corpus/insert_staged_chunks")
     for path, code, reason in page.refused:
         db.run(session, "corpus/update_file_refused", ingestion_id=ingestion_id, path=path, code=code, reason=reason)
+
+
+def _superseded(ingestion_id: object) -> Superseded:
+    return Superseded(f"The ingestion {ingestion_id} is no longer open: a later scan of the source took over.")
 
 
 def _copy(session: Session, name: str, types: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
@@ -202,7 +214,9 @@ def _give_missing_vectors(tools: Tools, run: Run, plan: DictRow, stream: Embeddi
     insert = db.on_embeddings("corpus/insert_missing_vectors", plan["table_name"])
     while True:
         with tools.db.transaction(run.tenant) as session:
-            chunks = session.execute(select, {"after": after, "page": 1000}).fetchall()
+            chunks = session.execute(
+                select, {"ingestion_id": plan["ingestion_id"], "after": after, "page": 1000}
+            ).fetchall()
         if not chunks:
             return {"chunks_given_vectors": given}
         keys = [stream.add(row["text"], row["tokens"]) for row in chunks]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from plumbline.core import db
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
+from plumbline.corpus.intake import ACCESS_CODES
 from plumbline.corpus.preparing import Superseded
 from plumbline.provenance.checks import gate
 
@@ -34,8 +35,7 @@ def publish_index(tools: Tools, run: Run, *, ingestion_id: str) -> Receipt:
         ChecksFailed: A gate found rows that must not be published.  Nothing has changed.
     """
     with tools.db.transaction(run.tenant) as session:
-        plan = _lock(session, ingestion_id)
-        db.run(session, "corpus/analyze_staging")
+        plan = _lock(session, run, ingestion_id)
         gate(session, run, "corpus/before_publication", ingestion_id=ingestion_id, source_id=plan["source_id"])
         published = _publish(session, run, plan)
         gate(session, run, "corpus/after_publication", ingestion_id=ingestion_id, source_id=plan["source_id"])
@@ -45,17 +45,17 @@ def publish_index(tools: Tools, run: Run, *, ingestion_id: str) -> Receipt:
 
 
 def build_search_indexes(tools: Tools, run: Run, *, ingestion_id: str) -> Receipt:
-    """Build what the size of the tenant's tables calls for, after the load: an index built while loading costs several times more."""
+    """Build what the size of the tenant's tables calls for, after the load, when it is cheapest; drop what no search uses."""
     with tools.keeper.transaction(run.tenant) as session:
+        db.run(session, "corpus/lock_tenant", tenant=run.tenant)
+        dropped = db.value(session, "corpus/drop_retired_indexes", tenant=run.tenant)
         built = db.value(session, "corpus/build_search_indexes", tenant=run.tenant)
-    return {"ingestion_id": ingestion_id, "built": built}
+    return {"ingestion_id": ingestion_id, "built": built, "dropped": dropped}
 
 
-def _lock(session: Session, ingestion_id: str) -> DictRow:
+def _lock(session: Session, run: Run, ingestion_id: str) -> DictRow:
+    db.run(session, "corpus/lock_tenant", tenant=run.tenant)
     plan = db.row(session, "corpus/select_ingestion", ingestion_id=ingestion_id)
-    if plan is not None:
-        db.run(session, "corpus/lock_source", source_id=plan["source_id"])
-        plan = db.row(session, "corpus/select_ingestion", ingestion_id=ingestion_id)
     if plan is None or plan["state"] != "scanned":
         message = f"The ingestion {ingestion_id} cannot be published: it was published already, or a later scan took over."
         raise Superseded(message)
@@ -69,6 +69,7 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
     removed_chunks = db.run(session, "corpus/create_gone_chunk", **ingestion)
     db.run(session, "corpus/create_changed_terms", **source)
     staged = db.rows(session, "corpus/count_staged_keys", **source)[0]
+    large = db.value(session, "corpus/select_growth", **source)
     db.run(session, "corpus/subtract_terms")
 
     db.run(session, "corpus/supersede_versions", **source)
@@ -81,15 +82,17 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
     kept_or_added = [row["added"] for row in db.rows(session, "corpus/upsert_chunks", **source)]
     db.run(session, "corpus/insert_terms", **source)
     session.execute(db.on_embeddings("corpus/insert_vectors", plan["table_name"]), source)
-    session.execute(db.on_embeddings("corpus/analyze_documents", plan["table_name"]))
-    db.run(session, "corpus/delete_unused_answers")
+    if large:
+        session.execute(db.on_embeddings("corpus/analyze_documents", plan["table_name"]))
     if plan["index_state"] == "building":
         _swap_index(session, plan)
+    if staged["documents"] or removed_chunks or plan["index_state"] == "building":
+        db.run(session, "corpus/delete_unused_answers", **ingestion)
 
     db.run(session, "corpus/upsert_refusals", **source, **ingestion, pipeline=plan["pipeline"])
-    db.run(session, "corpus/delete_mended_refusals", **source, **ingestion)
+    db.run(session, "corpus/delete_mended_refusals", **source, **ingestion, access_codes=sorted(ACCESS_CODES))
     row = db.row(
-        session, "corpus/publish_ingestion", **source, **ingestion, dag_run_id=plan["dag_run_id"], keys_used=staged["keys"],
+        session, "corpus/publish_ingestion", **source, **ingestion, dag_id=plan["dag_id"], dag_run_id=plan["dag_run_id"], keys_used=staged["keys"],
         chunks_added=sum(kept_or_added), chunks_kept=len(kept_or_added) - sum(kept_or_added), chunks_removed=removed_chunks,
     )  # fmt: skip
     assert row is not None  # noqa: S101 - the ingestion is locked
@@ -110,4 +113,3 @@ def _swap_index(session: Session, plan: DictRow) -> None:
     db.run(session, "corpus/enforce_index", index_id=plan["index_id"])
     if retired:
         session.execute(db.on_embeddings("corpus/update_chunk_answer_keys", plan["table_name"]))
-        db.run(session, "corpus/delete_answers_of_retired")

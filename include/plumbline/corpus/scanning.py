@@ -63,18 +63,19 @@ def scan_source(
         _refuse_emptied(target, counts, allow_empty=allow_empty)
         shards = min(max(1, -(-counts["store"] // FILES_A_SHARD)), MOST_SHARDS)
         keys = {"ingestion_id": ingestion_id, "source_id": target.source_id}
+        db.run(session, "corpus/lock_tenant", tenant=run.tenant)
         db.run(session, "corpus/supersede_ingestions", source_id=target.source_id)
         db.run(
             session, "corpus/insert_ingestion", **keys, tenant=run.tenant, index_id=index["index_id"], run_id=run.run_id,
-            dag_run_id=run.dag_run_id, pipeline=PIPELINE, found=counts["found"], unchanged=counts["unchanged"],
+            dag_id=run.dag_id, dag_run_id=run.dag_run_id, pipeline=PIPELINE, found=counts["found"], unchanged=counts["unchanged"],
         )  # fmt: skip
         db.run(session, "corpus/insert_plan", ingestion_id=ingestion_id, tenant=run.tenant, shards=shards)
         db.run(session, "corpus/delete_stale_staging", **keys, pipeline=PIPELINE, index_id=index["index_id"])
-        lacking = [MISSING_VECTORS] if _lacks_vectors(session, index) else []
+        lacking = [MISSING_VECTORS] if _lacks_vectors(session, index, ingestion_id) else []
     return {
         "ingestion_id": str(ingestion_id), "source": target.name, "shards": [*range(shards), *lacking],
         "found": counts["found"], "to_store": counts["store"], "unchanged": counts["unchanged"],
-        "refused": counts["refuse"], "newly_refused": counts["newly_refused"],
+        "refused": counts["refuse"], "building": index["state"] == "building", "newly_refused": counts["newly_refused"],
         "to_remove": counts["remove"], "model": endpoint.model,
     }  # fmt: skip
 
@@ -133,9 +134,9 @@ def _scanned_rows(run: Run, target: Source) -> Iterator[tuple[object, ...]]:
             yield seen.path, document, None, seen.size, seen.sha256, seen.code, seen.reason
 
 
-def _lacks_vectors(session: Session, index: DictRow) -> bool:
+def _lacks_vectors(session: Session, index: DictRow, ingestion_id: uuid.UUID) -> bool:
     if index["state"] != "building":
         return False
     query = db.on_embeddings("corpus/count_chunks_without_vector", index["table_name"])
-    found = session.execute(query).fetchone()
+    found = session.execute(query, {"ingestion_id": ingestion_id}).fetchone()
     return bool(found and found["missing"])

@@ -27,6 +27,7 @@ from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
 from plumbline.corpus.excerpts import excerpt
 from plumbline.corpus.language import detect
+from plumbline.corpus.sources import known_as
 from plumbline.corpus.terms import query_terms
 
 if TYPE_CHECKING:
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
 MOST_RESULTS = 500
 MOST_CHARACTERS = 2_000
 """A longer question is cut: it is a document, and its beginning says what it is about."""
-
-STAND_IN = "local-wordllama"
-"""The model of the embedded server; whatever it answers is said to come from it."""
 
 _MOST_LANGUAGES = 12
 _PATIENCE = 15.0  # seconds until an answer of the model
@@ -214,7 +212,7 @@ def _said(terms: Sequence[str], model: str | None, reason: str) -> str:
             if terms
             else f"{reason} No word of this question says enough."
         )
-    by = f"{model}, the embedded stand-in" if model == STAND_IN else model
+    by = known_as(model)
     if not terms:
         return f"No word of this question says enough; searched by meaning alone ({by})."
     return f"Searched by words and by meaning ({by})."

@@ -34,3 +34,12 @@ def source_of(tools: Tools, run: Run, folder: str | None, name: str | None) -> S
     location = location.absolute()
     name = name or f"folder:{location}"
     return Source(stable_uuid("source", run.tenant, name), name, location)
+
+
+STAND_IN = "local-wordllama"
+"""The embedding model of the embedded server; whatever it answers is said to come from it."""
+
+
+def known_as(model: str) -> str:
+    """Return how a model is called before people: the stand-in is never mistaken for more."""
+    return f"{model}, the embedded stand-in" if model == STAND_IN else model

@@ -6,6 +6,7 @@ from plumbline.core import db
 from plumbline.core.errors import Fatal
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
+from plumbline.corpus.sources import known_as
 
 _REFUSALS_SHOWN = 1000
 _COUNTS = ("found", "stored", "unchanged", "refused", "removed", "documents", "chunks", "chunks_added", "chunks_kept",
@@ -35,6 +36,7 @@ def summarise(tools: Tools, run: Run, *, dag_run_id: str | None = None) -> Recei
         "source": row["source_name"],
         "location": row["location"],
         "model": row["model"],
+        "answered_by": known_as(row["model"]),
         "dimensions": row["dimensions"],
         "refusals": [dict(refusal) for refusal in refusals],
         "ingestion_id": str(row["ingestion_id"]),

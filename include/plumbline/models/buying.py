@@ -7,17 +7,18 @@ sent within the second, and an answer in hand is kept before anything else happe
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 import psycopg
 
-from plumbline.core.db import DatabaseUnreachable
+from plumbline.core.db import DatabaseFull, DatabaseUnreachable
 from plumbline.core.errors import PlumblineError
 from plumbline.models import transport, wire
 from plumbline.models.endpoints import Endpoint
@@ -32,7 +33,7 @@ from plumbline.models.errors import (
     RetryLater,
 )
 from plumbline.models.ledger import Call, Claim, Ledger
-from plumbline.models.policy import REFUSED_KEY, Happened, History, Outcome, Policy, Verdict, decide
+from plumbline.models.policy import REFUSED_KEY, Happened, History, Outcome, Policy, Verdict, decide, pause
 from plumbline.models.prices import Price
 from plumbline.models.requests import Input, Usage, total_tokens
 from plumbline.models.throttle import Throttle
@@ -40,7 +41,6 @@ from plumbline.models.throttle import Throttle
 log = logging.getLogger(__name__)
 
 _PATH = "/embeddings"
-_SETTLE_PAUSES = (0.2, 1.0, 3.0)
 
 
 class Stopped(Exception):
@@ -65,6 +65,19 @@ class Buyer:
         self._throttle = throttle
         self._policy = policy
         self._stop = stop
+        self._give_up = threading.Event()
+        self._counting = threading.Lock()
+        self._in_hand = 0
+
+    @property
+    def in_hand(self) -> int:
+        """How many answers are here that the database has not taken yet."""
+        with self._counting:
+            return self._in_hand
+
+    def give_up(self) -> None:
+        """Hold no answer any longer than its next attempt: the process is about to end."""
+        self._give_up.set()
 
     def buy(self, use: str, wanted: Sequence[Input], price: Price) -> None:
         """
@@ -185,14 +198,37 @@ class Buyer:
     def _keep(
         self, call: Call, bought: wire.Embeddings, outcome: Outcome, history: History
     ) -> Decimal | None:
-        """Settle; an answer that is paid for is not thrown away because the database was away a moment."""
-        for pause in _SETTLE_PAUSES:
-            try:
-                return self._ledger.settle(call, bought, outcome, history)
-            except (psycopg.OperationalError, DatabaseUnreachable):
-                log.warning("call %s could not be settled, trying again", call.call_id)
-                time.sleep(pause)
-        return self._ledger.settle(call, bought, outcome, history)
+        """Settle; an answer that is paid for is not thrown away because the database is away for minutes."""
+        until, failures = time.monotonic() + self._policy.keep_trying, 0
+        with self._holding():
+            while True:
+                try:
+                    return self._ledger.settle(call, bought, outcome, history)
+                except (psycopg.OperationalError, DatabaseUnreachable, DatabaseFull) as error:
+                    failures += 1
+                    wait = pause(failures, self._policy, random.random())  # noqa: S311 - spreads pauses, guards nothing
+                    left = until - time.monotonic()
+                    # The stop of the stream does not end this: what is in hand is paid for.
+                    if wait > left or self._give_up.is_set():
+                        log.error("call %s is answered and cannot be kept; given up", call.call_id)  # noqa: TRY400 - raised below
+                        raise
+                    log.warning(
+                        "call %s is answered and cannot be kept yet (%s); trying for %.0f s more",
+                        call.call_id,
+                        type(error).__name__,
+                        left,
+                    )
+                    self._give_up.wait(wait)
+
+    @contextlib.contextmanager
+    def _holding(self) -> Iterator[None]:
+        with self._counting:
+            self._in_hand += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._in_hand -= 1
 
     def _write_end(self, call: Call, verdict: Verdict, outcome: Outcome, history: History) -> None:
         said = f"The last attempt ended with {_described(outcome)}."

@@ -8,6 +8,7 @@ What may come back through the door instead of an answer.
     │   ├── KeyRejected     … because of the key
     │   └── CreditUsedUp    … because the account is out of credit
     ├── AnswerUnusable      the provider answered, and billed, something that is not what was asked for
+    ├── StillUnusable       the last answer could not be used, and nobody has looked since; nothing was sent
     └── MayHaveBeenBilled   a call was cut off where nobody can know; a person decides
     Passing
     ├── RetryLater          the provider's limits are used up; says for how many seconds
@@ -48,6 +49,17 @@ class CreditUsedUp(CallRefused):
 
 class AnswerUnusable(Fatal):
     """The answer is not what was asked for.  It was billed all the same, and is booked."""
+
+
+class StillUnusable(Fatal):
+    """An answer was paid for and could not be used a short while ago; the next would be paid for too."""
+
+    def __init__(self, call_id: uuid.UUID, use: str, label: str) -> None:
+        super().__init__(
+            f"Nothing is bought for {use}: the answer to call {call_id} was billed and could not be used. Look at the "
+            f"model and the dimensions of {label}, then `plumbline doctor --live`: one small call that is answered "
+            "well opens the way. Without it, the next run a day after that call tries again."
+        )
 
 
 class MayHaveBeenBilled(Fatal):

@@ -104,6 +104,15 @@ def any_cut_off(database: Database, tenant: str, endpoint: Endpoint) -> bool:
     return found is not None
 
 
+def unusable_lately(database: Database, tenant: str, endpoint: Endpoint, use: str) -> uuid.UUID | None:
+    """Return the last call of a day whose answer could not be used, unless a proof has succeeded since."""
+    with database.transaction(tenant) as session:
+        found: uuid.UUID | None = db.value(
+            session, "ledger/select_unusable", endpoint=endpoint.name, model=endpoint.model, use=use
+        )
+    return found
+
+
 class Ledger:
     """The book as one buyer writes it, over its own session."""
 

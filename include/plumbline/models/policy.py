@@ -14,6 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 REFUSED_KEY = (401, 403)
+_TOO_MANY = 429
+# The provider says that it failed, or is too busy to begin: neither is billed.
+_FAILED_UNBILLED = frozenset({500, 503, 529})
+# The provider did not take the request on: it may be sent again.
+_NOT_TAKEN = frozenset({408, 409, 425})
+_FIRST_OF_SERVERS = 500
 
 
 class Happened(enum.Enum):
@@ -27,7 +33,7 @@ class Happened(enum.Enum):
     UNREACHED = "unreached"
     """It never arrived: no connection was made."""
     LOST = "lost"
-    """It was sent, and the connection ended, or patience did, before the answer was there."""
+    """It was sent, and the connection ended, or patience did, or a gateway's, before the answer was there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,9 @@ class Policy:
 
     `patience`: the longest wait, in seconds, that a provider may ask for.  `attempts`: HTTP attempts of one
     call at most, waits that the provider asked for not counted.  The pause before attempt n+1 is drawn from
-    [pause/2, pause], where pause = min(longest_pause, first_pause * 2**(n-1)).
+    [pause/2, pause], where pause = min(longest_pause, first_pause * 2**(n-1)).  `keep_trying`: for how many
+    seconds an answer in hand is held while the database is away, with the same growing pauses; a restart of
+    Postgres fits in, and what it would lose is paid for.
     """
 
     patience: float = 60.0
@@ -78,6 +86,7 @@ class Policy:
     first_pause: float = 0.5
     longest_pause: float = 8.0
     default_wait: float = 2.0
+    keep_trying: float = 300.0
 
 
 @dataclass(slots=True)
@@ -106,6 +115,20 @@ class Decision:
 
     verdict: Verdict
     after: float = 0.0
+
+
+def meaning(status: int, code: str = "") -> Happened:
+    """
+    Return what became of an attempt that was answered with an error.
+
+    Only 500, 503 and 529 are the provider's own word that it failed.  Every other status from 500 on (502,
+    504, 520 to 524, …) may be that of a gateway which had passed the request on, and billed it may be.
+    """
+    if status == _TOO_MANY:
+        return Happened.OUT_OF_CREDIT if code == "insufficient_quota" else Happened.THROTTLED
+    if status in _FAILED_UNBILLED or status in _NOT_TAKEN:
+        return Happened.SERVER_ERROR
+    return Happened.LOST if status >= _FIRST_OF_SERVERS else Happened.REFUSED
 
 
 def decide(outcome: Outcome, history: History, policy: Policy, *, idempotent: bool, draw: float) -> Decision:

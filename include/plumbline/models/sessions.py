@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 import psycopg
 
 from plumbline.core import db
-from plumbline.core.db import Database, DatabaseUnreachable
+from plumbline.core.db import Database
 from plumbline.core.arrays import adapt_vectors
 
 if TYPE_CHECKING:
@@ -56,13 +56,8 @@ class HeldSession:
         """Yield the session for single statements over what belongs to no tenant, each committed by itself."""
         with self._lock:
             session = self._opened()
-            try:
+            with db.plainly(session):
                 yield session
-            except psycopg.OperationalError as error:
-                if session.closed or session.broken:
-                    message = "The connection to Postgres broke off. `plumbline doctor` says what to do."
-                    raise DatabaseUnreachable(message) from error
-                raise
 
     def close(self) -> None:
         """Close the connection, which frees the lock."""
@@ -74,14 +69,14 @@ class HeldSession:
                 self._session = None
 
     def _opened(self) -> Session:
-        if self._session is not None and (self._session.closed or self._session.broken):
-            self._session.close()
+        if self._session is not None and self._session.closed:
             self._session = None
         if self._session is None:
             session = self._database.connect()
             try:
-                self._prepare(session)
-            except psycopg.Error:
+                with db.plainly(session):
+                    self._prepare(session)
+            except BaseException:
                 session.close()
                 raise
             self._session = session

@@ -4,7 +4,7 @@ A stream of texts to embed: given one by one, bought in full requests, several a
 The caller reads and writes while requests are under way.  Too much under way makes `add` wait, so memory
 stays flat; what goes wrong reaches the caller at the next `add`, at `flush`, or at the end of the `with`
 block.  When the block ends with an error, nothing new is sent, and what is under way is settled: it is paid
-for.
+for.  Only an interruption (Ctrl-C, the end of a task's time) does not wait for a database that is away.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from plumbline.core.errors import Fatal
 from plumbline.core.receipts import Run
 from plumbline.models.buying import Buyer, Stopped
 from plumbline.models.endpoints import Endpoint
-from plumbline.models.errors import InputRefused
+from plumbline.models.errors import InputRefused, StillUnusable
 from plumbline.models.identity import Keys
-from plumbline.models.ledger import Ledger, any_cut_off, unanswered
+from plumbline.models.ledger import Ledger, any_cut_off, unanswered, unusable_lately
 from plumbline.models.policy import Policy
 from plumbline.models.prices import Price, input_price
-from plumbline.models.requests import Input, Usage, full_requests
+from plumbline.models.requests import Input, Usage, full_requests, lifetime
 from plumbline.models.sessions import HeldSession
 from plumbline.models.throttle import Throttle
 from plumbline.privacy.minimise import minimise
@@ -48,7 +48,9 @@ class EmbeddingStream:
         self._database = database
         self._run = run
         self._endpoint = endpoint
+        self._policy = policy
         self._use = use
+        self._trusted = lifetime(use) is not None
         self._keys = Keys(run.tenant, use, endpoint.model, {"dimensions": endpoint.dimensions})
         self._stop = threading.Event()
         self._session = HeldSession(database, run.tenant)
@@ -73,8 +75,8 @@ class EmbeddingStream:
                 for call in self._ledger.take_over_cut_off().adopted:
                     self._start(partial(self._buyer.repeat, call))
                 self._wait_for_all()
-            except BaseException:
-                self._leave()
+            except BaseException as error:
+                self._leave(error)
                 raise
         return self
 
@@ -85,8 +87,11 @@ class EmbeddingStream:
         try:
             if kind is None:
                 self.flush()
+        except BaseException as late:
+            error = late
+            raise
         finally:
-            self._leave()
+            self._leave(error)
 
     @property
     def usage(self) -> Usage:
@@ -155,7 +160,21 @@ class EmbeddingStream:
         if self._price.day != now().date():
             self._price = input_price(self._database, self._endpoint.model)
         for inputs in full_requests(self._missing, self._endpoint.limits, rest=rest):
+            self._require_usable_answers()
             self._start(partial(self._buy, inputs, self._price))
+
+    def _require_usable_answers(self) -> None:
+        """
+        Refuse, once a stream, to go on buying what could not be used.
+
+        For uses that keep their answers: those buy in bulk, and by a timetable.  A search, or a proof, is one
+        small call of somebody who is there.
+        """
+        if not self._trusted:
+            call_id = unusable_lately(self._database, self._run.tenant, self._endpoint, self._use)
+            if call_id is not None:
+                raise StillUnusable(call_id, self._use, self._endpoint.label)
+            self._trusted = True
 
     def _buy(self, inputs: list[Input], price: Price) -> None:
         self._buyer.buy(self._use, inputs, price)
@@ -197,13 +216,18 @@ class EmbeddingStream:
             self._changed.wait_for(lambda: not self._at_work)
         self._raise_failure()
 
-    def _leave(self) -> None:
+    def _leave(self, error: BaseException | None) -> None:
         """Start nothing more, let what is under way settle for a while; the last one out closes the session."""
         self._stop.set()
         with self._changed:
             self._left = True
             self._changed.wait_for(lambda: not self._at_work, _GRACE_SECONDS)
+            if error is None or isinstance(error, Exception):
+                self._changed.wait_for(
+                    lambda: not self._at_work or not self._buyer.in_hand, self._policy.keep_trying
+                )
             if self._at_work:
+                self._buyer.give_up()
                 log.warning("left %d requests under way; the next run ends them", self._at_work)
             else:
                 self._session.close()

@@ -19,16 +19,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from plumbline.models.endpoints import Endpoint
-from plumbline.models.policy import Happened, Outcome, safe_code, wait_asked_for
+from plumbline.models.policy import Happened, Outcome, meaning, safe_code, wait_asked_for
 
 if TYPE_CHECKING:
     from openai import APIConnectionError, APIStatusError, OpenAI
 
 _CONNECT_SECONDS = 10.0
-_TOO_MANY = 429
-_OWN_FAULT = 500
-# The provider did not take the request on: it may be sent again.
-_NOT_TAKEN = frozenset({408, 409, 425})
 
 
 def post(endpoint: Endpoint, path: str, body: bytes, idempotency_key: str) -> Outcome:
@@ -96,14 +92,8 @@ def _new_client(endpoint: Endpoint) -> OpenAI:
 def _answered_with_error(error: APIStatusError, latency_ms: int) -> Outcome:
     status, headers = error.status_code, error.response.headers
     code = safe_code(error.code) or safe_code(error.type)
-    if status == _TOO_MANY:
-        happened = Happened.OUT_OF_CREDIT if code == "insufficient_quota" else Happened.THROTTLED
-    elif status >= _OWN_FAULT or status in _NOT_TAKEN:
-        happened = Happened.SERVER_ERROR
-    else:
-        happened = Happened.REFUSED
     return Outcome(
-        happened,
+        meaning(status, code),
         status=status,
         code=code,
         retry_after=wait_asked_for(headers),

@@ -116,6 +116,7 @@ def keep(session: Session, run: Run, results: Iterable[Result]) -> None:
         {
             "tenant": run.tenant,
             "run_id": run.run_id,
+            "dag_id": run.dag_id,
             "dag_run_id": run.dag_run_id,
             "suite": result.suite,
             "name": result.check,

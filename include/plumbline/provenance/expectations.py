@@ -2,7 +2,8 @@
 Suites of Great Expectations, declared as data and run inside Postgres.
 
 A suite is a file below `include/expectations`: tables or views, what is expected of their columns, each expectation a
-sentence with a severity, and SQL gates that run first.  Promises:
+sentence with a severity, and SQL gates that run first.  A suite of gates alone does without Great Expectations.
+Promises:
 
 - Postgres counts and Great Expectations judges: no row leaves the database, no value of one is stored or logged.
 - The suite sees what the pipelines see: the same role, one tenant, and it cannot write.
@@ -88,8 +89,9 @@ def run_suite(tools: Tools, run: Run, *, suite: str, **subject: str) -> Receipt:
             log.info("%s: there is nothing to check", suite)
             return {"suite": suite, "checks": 0, "passed": 0, "failed": []}
         results = [result for gate in declared.gates for result in perform(session, gate, subject)]
-    with _read_only(tools, run, declared, subject) as connection:
-        results += _validate(connection, declared)
+    if declared.expectations:
+        with _read_only(tools, run, declared, subject) as connection:
+            results += _validate(connection, declared)
     with tools.db.transaction(run.tenant) as session:
         keep(session, run, results)
     conclude(tuple(results), kept=True)
@@ -118,14 +120,16 @@ def parse_suite(name: str, declared: Mapping[str, Any]) -> Suite:
     """Return the suite that these fields declare.  Pure; raises ValueError, KeyError or TypeError where they do not."""
     if strangers := declared.keys() - {"says", "only_for", "gates", "tables"}:
         raise ValueError(f"a suite has no {', '.join(sorted(strangers))}")
-    tables = declared["tables"]
-    if len({table.partition(".")[0] for table in tables}) != 1 or not all("." in table for table in tables):
+    tables, gates = declared.get("tables", {}), tuple(declared.get("gates", ()))
+    if not tables and not gates:
+        raise ValueError("a suite has gates, tables or both")
+    if len({table.partition(".")[0] for table in tables}) > 1 or not all("." in table for table in tables):
         raise ValueError("a suite names its tables as schema.table, all in one schema")
     return Suite(
         name=name,
         says=declared["says"],
         only_for=declared.get("only_for"),
-        gates=tuple(declared.get("gates", ())),
+        gates=gates,
         expectations=tuple(
             _expectation(table, fields) for table, rules in tables.items() for fields in rules
         ),

@@ -73,6 +73,7 @@ create table lineage.check_result (
     at timestamptz not null default now(),
     tenant text not null,
     run_id uuid not null,
+    dag_id text,
     dag_run_id text,
     suite text not null,
     name text not null,
@@ -86,6 +87,7 @@ comment on column lineage.check_result.check_id is 'Number of the result.';
 comment on column lineage.check_result.at is 'When.';
 comment on column lineage.check_result.tenant is 'Whose rows were checked.';
 comment on column lineage.check_result.run_id is 'The run (lineage.run) that checked.';
+comment on column lineage.check_result.dag_id is 'Airflow DAG, where Airflow ran it; ids of DAG runs repeat across DAGs.';
 comment on column lineage.check_result.dag_run_id is 'Airflow DAG run, or the id of a run by the command line.';
 comment on column lineage.check_result.suite is 'The suite: area and name.';
 comment on column lineage.check_result.name is 'The check, as a sentence.';

@@ -54,6 +54,7 @@ create table corpus.ingestion (
     source_id uuid not null references corpus.source,
     index_id integer not null references corpus.vector_index,
     run_id uuid not null,
+    dag_id text,
     dag_run_id text,
     state text not null check (state in ('scanned', 'published', 'superseded')),
     pipeline text not null,
@@ -82,6 +83,7 @@ comment on column corpus.ingestion.tenant is 'Whose.';
 comment on column corpus.ingestion.source_id is 'The source read.';
 comment on column corpus.ingestion.index_id is 'The index version that its vectors go to.';
 comment on column corpus.ingestion.run_id is 'The run (lineage.run) that scanned.';
+comment on column corpus.ingestion.dag_id is 'Airflow DAG, where Airflow ran it.';
 comment on column corpus.ingestion.dag_run_id is 'Airflow DAG run, or the id of a run by the command line.';
 comment on column corpus.ingestion.state is 'scanned -> published; superseded when a later scan of the source came first.';
 comment on column corpus.ingestion.pipeline is 'Fingerprint of extraction and chunking; a new one reads all documents anew.';
@@ -466,6 +468,29 @@ begin
 end
 $$;
 comment on function corpus.open_index(text, text, integer) is 'The index version of a tenant for a model and a dimension; made if there is none.';
+create function corpus.drop_retired_indexes(of_tenant text) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    retired text;
+    dropped integer := 0;
+begin
+    if of_tenant is distinct from core.current_tenant() then
+        raise exception 'the transaction is set to tenant %, not to %', core.current_tenant(), of_tenant;
+    end if;
+    for retired in
+        select table_name from corpus.vector_index
+        where tenant = of_tenant and state = 'retired' and to_regclass(format('corpus.%I', table_name)) is not null
+        order by index_id
+    loop
+        execute format('drop table corpus.%I', retired);
+        dropped := dropped + 1;
+    end loop;
+    return dropped;
+end
+$$;
+comment on function corpus.drop_retired_indexes(text) is 'Drop the tables of index versions that no search uses any more; returns how many.';
+revoke all on function corpus.drop_retired_indexes(text) from public;
+grant execute on function corpus.drop_retired_indexes(text) to plumbline_keeper;
 revoke all on function corpus.open_index(text, text, integer) from public;
 grant execute on function corpus.open_index(text, text, integer) to plumbline_keeper;
 

@@ -8,7 +8,17 @@ from hashlib import sha256
 
 import pytest
 
-from plumbline.corpus.intake import ACCESS_CODES, Found, InboxMissing, Moved, Refusal, fetch, kind_of, scan
+from plumbline.corpus.intake import (
+    ACCESS_CODES,
+    MAX_PATH_BYTES,
+    Found,
+    InboxMissing,
+    Moved,
+    Refusal,
+    fetch,
+    kind_of,
+    scan,
+)
 
 
 @pytest.fixture
@@ -58,10 +68,92 @@ def test_names_are_in_one_normal_form(inbox):
 
 
 def test_two_spellings_of_one_name_are_not_two_documents(inbox):
-    """They would share an id; one is taken, the other refused."""
-    put(inbox, unicodedata.normalize("NFC", "café.md"))
+    """They would share an id; one is taken, the other refused under its spelling."""
+    put(inbox, unicodedata.normalize("NFC", "café.md"), b"composed")
+    put(inbox, unicodedata.normalize("NFD", "café.md"), b"decomposed")
+    assert {"café.md": "found", "caf\\xe9.md": "same_name"} == codes(inbox)
+    (found,) = [one for one in scan(inbox) if isinstance(one, Found)]
+    assert found.content == fetch(inbox, "café.md", expected_sha256=found.sha256)
+
+
+def test_a_file_and_a_folder_of_one_name_do_not_share_a_path(inbox):
+    """What lies in the folder cannot be told from what would lie below the file."""
+    put(inbox, unicodedata.normalize("NFC", "café.md") + "/inside.md")
     put(inbox, unicodedata.normalize("NFD", "café.md"))
-    assert ["Found", "same_name"] == [getattr(one, "code", type(one).__name__) for one in scan(inbox)]
+    assert {"café.md": "found", "caf\\xe9.md": "same_name"} == codes(inbox)
+
+
+AWKWARD = (
+    unicodedata.normalize("NFC", "café.md").encode(),
+    unicodedata.normalize("NFD", "café.md").encode(),
+    b"caf\\xe9.md",
+    b"caf\xe9.md",
+    b"caf\xe9\n.md",
+    b"caf\\xe9\\n.md",
+    b"a\nb.md",
+    b"a\\nb.md",
+    b"a\x01b.md",
+    b"\xff\xfe.pdf",
+    "日本\xa0\u2028語.txt".encode(),
+    "é\u0323.txt".encode(),
+    "ẹ\u0301.txt".encode(),
+    "e\u0323\u0301.txt".encode(),
+)
+"""Names that look alike, or are no text, or spell out how another one would be escaped."""
+
+
+@pytest.fixture
+def awkward(inbox):
+    """An inbox with a file of each awkward name, which holds its name."""
+    for name in AWKWARD:
+        (inbox / os.fsdecode(name)).write_bytes(b"I am " + name)
+    return inbox
+
+
+def test_every_outcome_has_a_path_of_its_own(awkward):
+    """Two outcomes with one path would be one row too many."""
+    seen = list(scan(awkward))
+    assert len(AWKWARD) == len(seen) == len({one.path for one in seen})
+    assert sorted(one.path for one in seen) == [one.path for one in seen]
+    for one in seen:
+        one.path.encode()
+        assert "\n" not in one.path
+
+
+def test_names_that_are_text_keep_their_path_beside_those_that_are_not(awkward):
+    """A document is not refused, or given another id, because of a neighbour."""
+    found = {one.path: one.content for one in scan(awkward) if isinstance(one, Found)}
+    assert {b"I am caf\\xe9.md", b"I am a\\nb.md"} == {found["caf\\xe9.md"], found["a\\nb.md"]}
+    assert all(path == unicodedata.normalize("NFC", path) for path in found)
+    for path, content in found.items():
+        assert content == fetch(awkward, path, expected_sha256=sha256(content).digest())
+
+
+def test_a_refused_name_keeps_its_path_when_its_neighbours_change(awkward):
+    """A refusal that is renamed by every new file could not be followed from one run to the next."""
+    before = list(scan(awkward))
+    assert before == list(scan(awkward))
+    put(awkward, "aa.md")
+    put(awkward, os.fsdecode(b"aaa\xff.md"))
+    after = {one.path for one in scan(awkward)}
+    assert {one.path for one in before} < after
+
+
+def test_paths_that_no_index_can_hold_are_refused_by_one_that_it_can(inbox):
+    """Postgres refuses keys above 2,704 bytes, and with them the whole scan."""
+    folder = os.open(inbox, os.O_RDONLY)
+    for _ in range(12):  # one below the other: together they are longer than a path may be
+        os.mkdir("d" * 250, dir_fd=folder)
+        inner = os.open("d" * 250, os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+        for name in ("a.md", "b.md"):
+            os.close(os.open(name, os.O_CREAT | os.O_WRONLY, dir_fd=folder))
+    os.close(folder)
+    seen = list(scan(inbox))
+    assert len(seen) == len({one.path for one in seen})
+    assert ["too_deep"] == [one.code for one in seen if len(one.path.encode()) > MAX_PATH_BYTES]
+    assert max(len(one.path.encode()) for one in seen) < 2_100
 
 
 def test_a_link_out_of_the_inbox_is_refused(inbox, tmp_path):

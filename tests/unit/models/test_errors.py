@@ -23,6 +23,15 @@ def test_a_cut_off_call_says_what_is_at_stake_and_what_to_do() -> None:
     assert f"plumbline calls release {call_id} --billed" in message
 
 
+def test_a_refusal_to_go_on_buying_names_the_way_out() -> None:
+    """Which call, what to look at, which command."""
+    call_id = uuid.uuid4()
+
+    message = str(errors.StillUnusable(call_id, "embed_chunk", "a-model at https://api.example/v1"))
+
+    assert all(part in message for part in (f"{call_id}", "a-model at https", "`plumbline doctor --live`"))
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
@@ -31,6 +40,7 @@ def test_a_cut_off_call_says_what_is_at_stake_and_what_to_do() -> None:
         (errors.KeyRejected, Fatal),
         (errors.CreditUsedUp, Fatal),
         (errors.AnswerUnusable, Fatal),
+        (errors.StillUnusable, Fatal),
         (errors.MayHaveBeenBilled, Fatal),
         (errors.RetryLater, Passing),
         (errors.ProviderUnreachable, Passing),

@@ -12,6 +12,7 @@ from plumbline.models.policy import (
     Policy,
     Verdict,
     decide,
+    meaning,
     pause,
     safe_code,
     wait_asked_for,
@@ -43,6 +44,38 @@ def test_what_cannot_have_been_billed_is_repeated_until_the_attempts_are_used_up
 
     assert verdict_after(outcome, outcome, idempotent=idempotent).verdict == Verdict.REPEAT
     assert verdict_after(outcome, outcome, outcome, idempotent=idempotent).verdict == Verdict.FAILED
+
+
+@pytest.mark.parametrize("status", [500, 503, 529, 408, 409, 425])
+def test_what_the_provider_itself_gave_up_was_not_billed(status: int) -> None:
+    """It says so: it failed, it was too busy to begin, or it did not take the request on."""
+    assert meaning(status) == Happened.SERVER_ERROR
+
+
+@pytest.mark.parametrize("status", [501, 502, 504, 507, 520, 521, 522, 523, 524, 599])
+def test_what_a_gateway_gave_up_may_have_been_billed(status: int) -> None:
+    """The gateway may have passed the request on: only where a repetition is billed once is it repeated."""
+    outcome = Outcome(meaning(status), status=status)
+
+    assert outcome.happened == Happened.LOST
+    assert verdict_after(outcome).verdict == Verdict.UNKNOWN
+    assert verdict_after(outcome, idempotent=True).verdict == Verdict.REPEAT
+    assert verdict_after(outcome, outcome, outcome, idempotent=True).verdict == Verdict.OPEN
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "happened"),
+    [
+        (429, "rate_limit_exceeded", Happened.THROTTLED),
+        (429, "insufficient_quota", Happened.OUT_OF_CREDIT),
+        (400, "", Happened.REFUSED),
+        (401, "invalid_api_key", Happened.REFUSED),
+        (404, "model_not_found", Happened.REFUSED),
+    ],
+)
+def test_what_the_provider_refuses_was_not_billed(status: int, code: str, happened: Happened) -> None:
+    """The same status is a rate limit or an empty account; the code tells them apart."""
+    assert meaning(status, code) == happened
 
 
 def test_a_lost_request_is_never_repeated_where_a_repetition_is_billed() -> None:

@@ -3,6 +3,9 @@ One door to all formats.
 
 Whatever the format, what comes out keeps the promises of `model`: clean text, exact blocks that cover it, a title, a
 language.  The rest of the code never asks what kind of file a document was.
+
+Whatever a parser stumbles over, the document is refused and the next one is read.  Without it, one odd file would
+stop every ingestion of its source.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ def extract(content: bytes, kind: Kind, path: str, *, limits: Limits = LIMITS) -
 
     Raises:
         Unreadable: It holds no text that can be read; the error says why.
+        MemoryError, OSError, ImportError: Ours, not the document's; nothing is known about it.
     """
     text, title, parts, metadata = _read(content, kind, limits)
     if not text.strip():
@@ -47,14 +51,24 @@ def extract(content: bytes, kind: Kind, path: str, *, limits: Limits = LIMITS) -
 
 
 def _read(content: bytes, kind: Kind, limits: Limits) -> tuple[str, str | None, list[Part], Metadata]:
-    if kind in ("text", "markdown"):
-        text = tidy(decode(content)).strip("\n")
-        if len(text) > limits.characters:
-            raise Unreadable(
-                "oversized", f"The document holds more than {limits.characters:,} characters of text."
-            )
-        return (text, None, bounded(plain_parts(text)), {}) if kind == "text" else read_markdown(text)
-    return SHARED.read(content, kind, limits)
+    if kind not in ("text", "markdown"):
+        return SHARED.read(content, kind, limits)
+    try:
+        return _read_here(content, kind, limits)
+    except (Unreadable, MemoryError, OSError, ImportError):
+        raise
+    except Exception as error:
+        reason = f"The file cannot be read: its parser failed ({type(error).__name__})."
+        raise Unreadable("malformed", reason) from error
+
+
+def _read_here(content: bytes, kind: Kind, limits: Limits) -> tuple[str, str | None, list[Part], Metadata]:
+    text = tidy(decode(content)).strip("\n")
+    if len(text) > limits.characters:
+        raise Unreadable(
+            "oversized", f"The document holds more than {limits.characters:,} characters of text."
+        )
+    return (text, None, bounded(plain_parts(text)), {}) if kind == "text" else read_markdown(text)
 
 
 def _named(path: str) -> str:

@@ -1,6 +1,14 @@
--- A bought embedding goes with the last chunk that uses it.
+-- A bought embedding goes with the last chunk that uses it, and any answer when it has expired. While another ingestion of
+-- the tenant is under way, which may have found one of them, nothing goes; the next publication sweeps. An ingestion that
+-- has been open for a day is dead.
 delete from ledger.answer
-using gone_chunk
-where answer.key = gone_chunk.answer_key
-    and not exists (select from corpus.chunk where chunk.answer_key = gone_chunk.answer_key)
-    and not exists (select from corpus.staged_chunk as staged where staged.answer_key = gone_chunk.answer_key)
+where expires_at < now()
+    or (
+        use = 'embed_chunk'
+        and not exists (select from corpus.chunk where chunk.answer_key = answer.key)
+        and not exists (select from corpus.staged_chunk as staged where staged.answer_key = answer.key)
+        and not exists (
+            select from corpus.ingestion
+            where state = 'scanned' and ingestion_id <> %(ingestion_id)s and scanned_at > now() - interval '1 day'
+        )
+    )

@@ -24,14 +24,15 @@ from
     ) as counted,
     (
         select
-            coalesce(sum(inputs), 0) as inputs,
+            coalesce(sum(inputs) filter (where state = 'settled'), 0) as inputs,
             count(*) as requests,
             coalesce(sum(tokens_in), 0) as tokens,
             coalesce(sum(cost_usd), 0) as cost_usd
         from ledger.call
         where use = 'embed_chunk'
-            and state = 'settled'
+            and cost_usd is not null
             and dag_run_id = %(dag_run_id)s
+            and dag_id is not distinct from %(dag_id)s
     ) as spent
 where ingestion.ingestion_id = %(ingestion_id)s
 returning ingestion.*

@@ -7,7 +7,11 @@ from (
     from (
         select file.path, file.document_id, file.kind, file.bytes, file.sha256
         from corpus.ingestion_file as file
-        left join corpus.staged_document as staged on staged.document_id = file.document_id
+        left join corpus.staged_document as staged
+            on staged.document_id = file.document_id
+            and staged.source_sha256 = file.sha256
+            and staged.pipeline = %(pipeline)s
+            and staged.index_id = %(index_id)s
         where file.ingestion_id = %(ingestion_id)s
             and file.shard = %(shard)s
             and file.action = 'store'

@@ -1,7 +1,7 @@
 -- An ingestion with its source and its index.
 select
     ingestion.ingestion_id, ingestion.source_id, ingestion.index_id, ingestion.state, ingestion.pipeline, ingestion.found,
-    ingestion.dag_run_id, source.location, source.sensitivity, vector_index.state as index_state, vector_index.table_name,
+    ingestion.dag_id, ingestion.dag_run_id, source.location, source.sensitivity, vector_index.state as index_state, vector_index.table_name,
     vector_index.model, vector_index.dimensions
 from corpus.ingestion
 join corpus.source on source.source_id = ingestion.source_id

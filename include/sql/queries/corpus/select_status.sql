@@ -1,6 +1,6 @@
 -- What is searchable now, source by source.
 select
-    source.name, source.location, source.owner, source.sensitivity,
+    source.source_id, source.name, source.location, source.owner, source.sensitivity,
     (select count(*) from corpus.document where document.source_id = source.source_id) as documents,
     (
         select count(*)

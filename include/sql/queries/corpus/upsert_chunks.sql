@@ -11,5 +11,5 @@ join corpus.staged_document as document on document.document_id = staged.documen
 where document.source_id = %(source_id)s
 on conflict (chunk_id) do update
 set version_id = excluded.version_id, ordinal = excluded.ordinal, span_start = excluded.span_start, span_end = excluded.span_end,
-    page = excluded.page, heading_path = excluded.heading_path, language = excluded.language, answer_key = excluded.answer_key
+    page = excluded.page, heading_path = excluded.heading_path, language = excluded.language, tokens = excluded.tokens, answer_key = excluded.answer_key
 returning (xmax = 0) as added

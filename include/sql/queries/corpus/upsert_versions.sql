@@ -9,5 +9,6 @@ select
 from corpus.staged_document
 where source_id = %(source_id)s
 on conflict (version_id) do update
-set text = excluded.text, title = excluded.title, removed_at = null, superseded_at = null,
+set text = excluded.text, text_sha256 = excluded.text_sha256, title = excluded.title, language = excluded.language,
+    pages = excluded.pages, removed_at = null, superseded_at = null,
     code_version = excluded.code_version, run_id = excluded.run_id, published_at = now()

@@ -1,0 +1,2 @@
+-- Stage their chunks.
+insert into corpus.staged_chunk select * from incoming_chunk

@@ -1,0 +1,2 @@
+-- Stage the documents.
+insert into corpus.staged_document select * from incoming_document

@@ -1,0 +1,139 @@
+"""What Postgres cannot help is said in a sentence, and a connection has one user at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from plumbline.core.db import Database, DatabaseFull, DatabaseUnreachable, plainly
+from plumbline.core.errors import Passing
+
+
+class Session:
+    """Stands in for a connection: open or closed, with one transaction at a time."""
+
+    def __init__(self, *, closed: bool = False) -> None:
+        self.closed = closed
+        self.busy = False
+
+    def close(self) -> None:
+        """Close it."""
+        self.closed = True
+
+    def execute(self, *_: object) -> None:
+        """Run nothing."""
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Notice two users."""
+        assert not self.busy
+        self.busy = True
+        yield
+        self.busy = False
+
+
+class Sessions(Database):
+    """Opens stand-ins."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+        self.opened: list[Session] = []
+
+    def connect(self) -> Session:  # type: ignore[override]
+        """Open one."""
+        self.opened.append(Session())
+        return self.opened[-1]
+
+
+@pytest.mark.parametrize(
+    ("error", "closed"),
+    [
+        (psycopg.OperationalError("server closed the connection unexpectedly\n\tThis probably means …"), True),
+        (psycopg.errors.AdminShutdown("terminating connection due to administrator command"), False),
+        (psycopg.errors.CrashShutdown("terminating connection because of crash"), False),
+    ],
+)
+def test_a_connection_that_breaks_off_is_said_in_a_sentence(error: psycopg.Error, closed: bool) -> None:
+    """A task that meets it is tried again; its cause is kept for the log."""
+    session = Session(closed=closed)
+
+    with pytest.raises(DatabaseUnreachable) as said, plainly(session):  # type: ignore[arg-type]
+        raise error
+
+    assert str(said.value) == (
+        f"The connection to Postgres broke off ({str(error).splitlines()[0]}). `plumbline doctor` says what to do."
+    )
+    assert (said.value.__cause__, session.closed) == (error, True)
+
+
+def test_a_full_disk_names_what_to_do() -> None:
+    """Room has to be made; then the same may succeed."""
+    error = psycopg.errors.DiskFull('could not extend file "base/1/2": No space left on device\nHINT: …')
+
+    with pytest.raises(DatabaseFull, match="make room where Postgres keeps its data") as said:
+        with plainly(Session()):  # type: ignore[arg-type]
+            raise error
+
+    assert (said.value.__cause__, isinstance(said.value, Passing)) == (error, True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg.errors.DeadlockDetected("deadlock detected"),
+        psycopg.errors.QueryCanceled("canceling statement due to statement timeout"),
+        psycopg.errors.CheckViolation("violates a check"),
+        ValueError("ours"),
+    ],
+)
+def test_every_other_error_is_let_through(error: Exception) -> None:
+    """It says more about the statement than a sentence of ours could."""
+    session = Session()
+
+    with pytest.raises(type(error)) as said, plainly(session):  # type: ignore[arg-type]
+        raise error
+
+    assert (said.value, session.closed) == (error, False)
+
+
+def test_a_connection_is_used_again_and_a_broken_one_takes_the_idle_ones_with_it() -> None:
+    """What ended one connection has most likely ended them all; the next use opens anew."""
+    database = Sessions()
+    with database.transaction("main"), database.transaction("main"):
+        pass
+    with database.transaction("main"):
+        pass
+    assert len(database.opened) == 2
+
+    with pytest.raises(DatabaseUnreachable), database.transaction("main") as session:
+        session.close()
+        raise psycopg.OperationalError("the connection is lost")
+    with database.transaction("main"):
+        pass
+
+    assert [session.closed for session in database.opened] == [True, True, False]
+
+
+def test_threads_never_share_a_connection() -> None:
+    """Two statements on one connection would be in one transaction, and one tenant."""
+    database, failures = Sessions(), []
+
+    def work() -> None:
+        try:
+            for _ in range(300):
+                with database.transaction("main"):
+                    pass
+        except BaseException as error:  # noqa: BLE001 - asserted on below
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (failures, len(database.opened) <= 6) == ([], True)
