@@ -66,6 +66,7 @@ def _was_told(instance: Any) -> bool:
             others = db.value(
                 session,
                 "lineage/count_other_failures",
+                dag_id=instance.dag_id,
                 dag_run_id=instance.run_id,
                 task_id=instance.task_id,
                 run_id=instance.id,

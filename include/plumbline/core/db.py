@@ -110,16 +110,13 @@ class Database:
             DatabaseUnreachable: Postgres does not answer, or the connection broke off on the way.
             DatabaseFull: The disk of Postgres is full.
         """
-        session = self._take_idle() or self.connect()
+        session = self._take_living() or self.connect()
         try:
             with plainly(session), session.transaction():
                 session.execute("select set_config('plumbline.tenant', %s, true)", [tenant or ""])
                 yield session
         finally:
-            if session.closed:
-                # What ended this one has most likely ended those that lie idle.
-                self.close()
-            else:
+            if not session.closed:
                 self._idle.append(session)
 
     def connect(self) -> Session:
@@ -135,6 +132,19 @@ class Database:
         """Close what is open; the next use opens anew."""
         while (session := self._take_idle()) is not None:
             session.close()
+
+    def _take_living(self) -> Session | None:
+        """Return an idle connection that still answers: those from before a restart of Postgres do not."""
+        session = self._take_idle()
+        if session is None:
+            return None
+        try:
+            session.execute("")
+        except psycopg.OperationalError:
+            session.close()
+            self.close()
+            return None
+        return session
 
     def _take_idle(self) -> Session | None:
         try:

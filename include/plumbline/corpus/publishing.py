@@ -18,6 +18,7 @@ from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
 from plumbline.corpus.intake import ACCESS_CODES
 from plumbline.corpus.preparing import Superseded
+from plumbline.corpus.sources import known_as
 from plumbline.provenance.checks import gate
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
     assert row is not None  # noqa: S101 - the ingestion is locked
     counts = ("found", "stored", "unchanged", "refused", "removed", "chunks_added", "chunks_kept", "chunks_removed",
               "embedded", "reused", "requests", "tokens")  # fmt: skip
-    return {"ingestion_id": str(row["ingestion_id"]), **{name: row[name] for name in counts}, "cost_usd": str(row["cost_usd"])}
+    answered = {"model": plan["model"], "answered_by": known_as(plan["model"])}
+    return {"ingestion_id": str(row["ingestion_id"]), **answered, **{name: row[name] for name in counts}, "cost_usd": str(row["cost_usd"])}
 
 
 def _write_edges(session: Session, plan: DictRow, made_by: dict[str, object]) -> None:

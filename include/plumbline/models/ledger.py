@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING
 from psycopg.types.json import Jsonb
 
 from plumbline.core import db
+from plumbline.core.arrays import ByteaArray, bytea_array, halfvec_array, integer_array
 from plumbline.core.db import Database
 from plumbline.core.receipts import Run
-from plumbline.core.arrays import ByteaArray, bytea_array, halfvec_array, integer_array
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.identity import fingerprint
 from plumbline.models.policy import History, Outcome

@@ -167,7 +167,7 @@ def _throttled(outcome: Outcome, history: History, policy: Policy, draw: float) 
 
 def pause(failures: int, policy: Policy, draw: float) -> float:
     """Return the seconds to wait after so many failures."""
-    longest = min(policy.longest_pause, policy.first_pause * 2.0 ** (failures - 1))
+    longest = min(policy.longest_pause, policy.first_pause * 2.0 ** min(failures - 1, 60))
     return longest * (0.5 + draw / 2)
 
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Self
 import psycopg
 
 from plumbline.core import db
-from plumbline.core.db import Database
 from plumbline.core.arrays import adapt_vectors
+from plumbline.core.db import Database
 
 if TYPE_CHECKING:
     from plumbline.core.db import Session

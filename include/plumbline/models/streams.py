@@ -222,12 +222,13 @@ class EmbeddingStream:
         with self._changed:
             self._left = True
             self._changed.wait_for(lambda: not self._at_work, _GRACE_SECONDS)
-            if error is None or isinstance(error, Exception):
+            if error is not None and not isinstance(error, Exception):
+                self._buyer.give_up()
+            else:
                 self._changed.wait_for(
                     lambda: not self._at_work or not self._buyer.in_hand, self._policy.keep_trying
                 )
             if self._at_work:
-                self._buyer.give_up()
                 log.warning("left %d requests under way; the next run ends them", self._at_work)
             else:
                 self._session.close()

@@ -377,14 +377,16 @@ def test_an_answer_for_a_text_that_was_never_published_is_swept(tools, run, inbo
 def test_two_tries_at_one_shard_leave_the_documents_once(tools, run, inbox, ingest, rows):
     """A try that was taken for dead may still be alive."""
     plan = scan_source(tools, run, folder=str(inbox))
+    databases = [Database.of(tools_connection(tools)) for _ in range(2)]
     with ThreadPoolExecutor() as pool:
         tries = [
-            pool.submit(prepare_documents, dataclasses.replace(tools, db=Database.of(connection)), run,
-                        ingestion_id=plan["ingestion_id"], shard=0)
-            for connection in [tools_connection(tools)] * 2
-        ]  # fmt: skip
+            pool.submit(prepare_documents, dataclasses.replace(tools, db=database), run, ingestion_id=plan["ingestion_id"], shard=0)
+            for database in databases
+        ]
         for one in tries:
             one.result()
+    for database in databases:
+        database.close()
 
     assert [{"n": 3}] == rows("select count(*) as n from corpus.staged_document")
     assert 3 == publish_index(tools, run, ingestion_id=plan["ingestion_id"])["stored"]

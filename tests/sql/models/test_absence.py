@@ -44,7 +44,7 @@ class Outage:
 
     def begin(self) -> None:
         """Refuse new connections and end those that are open."""
-        self._admit(False)
+        self._admit(admitted=False)
         with psycopg.connect(self._url) as administrator:
             administrator.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [self._database]
@@ -52,9 +52,9 @@ class Outage:
 
     def end(self) -> None:
         """Let everyone in again."""
-        self._admit(True)
+        self._admit(admitted=True)
 
-    def _admit(self, admitted: bool) -> None:
+    def _admit(self, *, admitted: bool) -> None:
         statement = f'alter database "{self._database}" with allow_connections {admitted}'
         with psycopg.connect(self._url, autocommit=True) as administrator:
             administrator.execute(statement.encode())
@@ -83,11 +83,6 @@ def start_to_buy(door: Door, book: Book, outage: Outage, afterwards: Callable[[]
         afterwards()
 
 
-def fail() -> None:
-    """Fail for a reason of the caller's own."""
-    raise ArithmeticError
-
-
 @pytest.mark.parametrize("caller_fails", [False, True])
 def test_an_answer_in_hand_is_kept_when_the_database_is_back(
     live: Door,
@@ -102,14 +97,19 @@ def test_an_answer_in_hand_is_kept_when_the_database_is_back(
     monkeypatch.setattr(streams, "_GRACE_SECONDS", 0.01)
     model_server.fault("slow", times=1, seconds=1)
 
+    def go_on() -> None:
+        if caller_fails:
+            wait_until(lambda: tries(caplog) >= 1)
+            raise ArithmeticError
+
     def mend() -> None:
-        wait_until(lambda: tries(caplog) >= 6)
+        wait_until(lambda: tries(caplog) >= 8)
         outage.end()
 
     mending = threading.Thread(target=mend)
     mending.start()
     with pytest.raises(ArithmeticError) if caller_fails else contextlib.nullcontext():
-        start_to_buy(live, book, outage, fail if caller_fails else lambda: None)
+        start_to_buy(live, book, outage, go_on)
     mending.join()
 
     assert (book.answers, book.intents, book.states()) == (len(TEXTS), 0, {"settled": 1})
@@ -165,10 +165,14 @@ def test_a_connection_that_ends_within_a_transaction_is_said_in_a_sentence(
     tools: Tools, outage: Outage
 ) -> None:
     """Nobody should have to read what the driver says; when the database is back, so are we."""
-    with pytest.raises(DatabaseUnreachable, match="broke off .*plumbline doctor"):  # noqa: SIM117
+
+    def work() -> None:
         with tools.db.transaction("main") as session:
             outage.begin()
             session.execute("select 1")
+
+    with pytest.raises(DatabaseUnreachable, match=r"broke off .*plumbline doctor"):
+        work()
     with pytest.raises(DatabaseUnreachable, match="does not answer"), tools.db.transaction("main"):
         pass
     outage.end()
@@ -179,7 +183,10 @@ def test_a_connection_that_ends_within_a_transaction_is_said_in_a_sentence(
 
 def test_a_full_disk_is_said_in_a_sentence_and_the_connection_stays(tools: Tools) -> None:
     """The transaction is gone, the session is not."""
-    with pytest.raises(DatabaseFull, match="No space left.*make room"), tools.db.transaction("main") as session:
+    with (
+        pytest.raises(DatabaseFull, match=r"No space left.*make room"),
+        tools.db.transaction("main") as session,
+    ):
         session.execute(
             "do $$ begin raise exception 'could not extend file: No space left' using errcode = 'disk_full'; end $$"
         )

@@ -282,7 +282,7 @@ def test_an_answer_of_the_wrong_length_is_booked_and_not_used(
 def test_what_could_not_be_used_is_not_bought_again_until_a_proof_succeeds(
     tools: Tools, run: Run, book: Book, provider: Callable[..., Endpoint], model_server: RunningServer
 ) -> None:
-    """A run by the hour would pay for it by the hour; nothing is sent, and what is mended is proven for a few tokens."""
+    """A run by the hour would pay for it by the hour; one small call proves that it is mended."""
     broken = Door(tools, run, endpoint=replace(provider(), dimensions=128))
     mended = Door(tools, run, endpoint=provider())
     with pytest.raises(AnswerUnusable):

@@ -39,9 +39,7 @@ def split_front_matter(source: str) -> tuple[Metadata, str]:
     """The metadata and the rest; what cannot be understood as front matter stays in the text."""
     if not source.startswith(("---", "+++")):
         return {}, source
-    fences, too_deep, parse = (
-        (_YAML, _DEEP_YAML, _yaml) if source[0] == "-" else (_TOML, _DEEP_TOML, _toml)
-    )
+    fences, too_deep, parse = (_YAML, _DEEP_YAML, _yaml) if source[0] == "-" else (_TOML, _DEEP_TOML, _toml)
     found = fences.match(source[:_LONGEST])
     if not found:
         return {}, source

@@ -19,7 +19,9 @@ where source_id = %(source_id)s
         )
         or exists (
             select from lineage.check_result
-            join corpus.ingestion on ingestion.dag_run_id = check_result.dag_run_id
+            join corpus.ingestion
+                on ingestion.dag_run_id = check_result.dag_run_id
+                and ingestion.dag_id is not distinct from check_result.dag_id
             where ingestion.source_id = %(source_id)s
                 and ingestion.state = 'superseded'
                 and check_result.severity = 'block'

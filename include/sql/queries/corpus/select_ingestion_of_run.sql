@@ -8,9 +8,13 @@ select
         join corpus.document on document.document_id = chunk.document_id
         where document.source_id = ingestion.source_id
     ) as chunks,
-    (select count(*) from lineage.check_result as done where done.dag_run_id = ingestion.dag_run_id) as checks,
     (
-        select count(*) from lineage.check_result as done where done.dag_run_id = ingestion.dag_run_id and not done.passed
+        select count(*) from lineage.check_result as done
+        where done.dag_run_id = ingestion.dag_run_id and done.dag_id is not distinct from ingestion.dag_id
+    ) as checks,
+    (
+        select count(*) from lineage.check_result as done
+        where done.dag_run_id = ingestion.dag_run_id and done.dag_id is not distinct from ingestion.dag_id and not done.passed
     ) as checks_failed
 from corpus.ingestion
 join corpus.source on source.source_id = ingestion.source_id
