@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test open down doctor check lock clean
+.PHONY: help demo test open down doctor check docs lock clean
 
 # Which folder `make demo` reads, and what `make test` hands to pytest.
 DOCUMENTS ?= samples/documents
@@ -44,6 +44,10 @@ doctor:  ## check every part and say what to do
 check:  ## lint, formatting and types
 	$(BOOTSTRAP) test
 	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy
+
+docs:  ## draw docs/dags.md, docs/tables.md and the golden pictures anew
+	$(BOOTSTRAP) test
+	@.venv/bin/python -m plumbline_airflow.documenting
 
 lock:  ## write requirements*.txt anew from requirements*.in (UPGRADE=1 for the newest versions)
 	$(BOOTSTRAP) lock $(if $(UPGRADE),--upgrade)

@@ -33,7 +33,9 @@ class Vectors:
     def encoded(self, text: bytes, dimensions: int) -> bytes:
         """Return the vector of a text as base64 of little-endian float32."""
         place = zlib.crc32(text)
-        vector = self._table[place & 0xFFFF :][:dimensions] + self._table[(place >> 16) & 0xFFFF :][:dimensions]
+        vector = (
+            self._table[place & 0xFFFF :][:dimensions] + self._table[(place >> 16) & 0xFFFF :][:dimensions]
+        )
         vector /= np.sqrt(np.dot(vector, vector))
         return base64.b64encode(vector.tobytes())
 
@@ -63,7 +65,8 @@ class Server:
             else:
                 answer = b'{"data":[]}'
             writer.write(
-                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(answer)
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+                % len(answer)
             )
             writer.write(answer)
             await writer.drain()
@@ -90,12 +93,19 @@ class Server:
         self.stats["inputs"] += len(texts)
         self.stats["tokens"] += tokens
         data = b",".join(
-            b'{"object":"embedding","index":%d,"embedding":"%b"}' % (number, self.vectors.encoded(text, dimensions))
+            b'{"object":"embedding","index":%d,"embedding":"%b"}'
+            % (number, self.vectors.encoded(text, dimensions))
             for number, text in enumerate(encoded)
         )
-        return b'{"object":"list","data":[%b],"model":"%b","usage":{"prompt_tokens":%d,"total_tokens":%d}}' % (
-            data, request["model"].encode(), tokens, tokens,
-        )  # fmt: skip
+        return (
+            b'{"object":"list","data":[%b],"model":"%b","usage":{"prompt_tokens":%d,"total_tokens":%d}}'
+            % (
+                data,
+                request["model"].encode(),
+                tokens,
+                tokens,
+            )
+        )
 
 
 async def main() -> None:
@@ -107,7 +117,7 @@ async def main() -> None:
     options = parser.parse_args()
     handler = Server(options.latency_ms, options.dimensions)
     server = await asyncio.start_server(handler.serve, "127.0.0.1", options.port, limit=1 << 26)
-    print(f"listening on http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)  # noqa: T201
+    print(f"listening on http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
 
 

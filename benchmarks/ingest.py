@@ -1,10 +1,10 @@
 """
 What ingestion costs: `python -m benchmarks ingest --documents DIR [--dimensions 1536] [--latency-ms N] --json`.
 
-The pipeline of the product runs against a zero-work embedding server on an embedded Postgres of its own, each phase in a
-fresh process, as an Airflow task is: a first load, an unchanged re-run, and a run after 1 % of the documents were
-changed in one sentence and 1 % removed.  `cpu_s` is user + system of the pipeline's process tree, imports included;
-`pg_cpu_s` that of the Postgres process tree; building the search indexes (`index_cpu_s`) and the suite of Great
+The pipeline of the product runs against a zero-work embedding server on an embedded Postgres of its own, each
+phase in a fresh process, as an Airflow task is: a first load, an unchanged re-run, and a run after 1 % of the
+documents were changed in one sentence and 1 % removed.  `cpu_s` is user + system of the pipeline's process tree,
+imports included; `pg_cpu_s` that of the Postgres process tree; building the search indexes (`index_cpu_s`) and the suite of Great
 Expectations (`checks_cpu_s`, both sides) are measured apart.
 """
 
@@ -94,11 +94,15 @@ class _Bench:
         measured = self.step("load")
         asked = _get(f"{self.model}/_stats")
         said = measured.pop("said")
-        print(f"{name}: {measured}", file=sys.stderr)  # noqa: T201 - progress of a long work
+        print(f"{name}: {measured}", file=sys.stderr)
         return {
-            "documents": said["documents"], "chunks": said["chunks"], **measured,
-            "requests": asked["requests"], "inputs": asked["inputs"], "tokens": said["tokens"],
-        }  # fmt: skip
+            "documents": said["documents"],
+            "chunks": said["chunks"],
+            **measured,
+            "requests": asked["requests"],
+            "inputs": asked["inputs"],
+            "tokens": said["tokens"],
+        }
 
     def step(self, name: str) -> dict[str, Any]:
         """Run one step in a fresh process and measure it."""
@@ -108,8 +112,9 @@ class _Bench:
         before = os.times()
         child = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.ingest_step", name, str(self.inbox)],
-            stdout=subprocess.PIPE, env=self._environment(),
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            env=self._environment(),
+        )
         with _peak_memory(child.pid) as peak:
             output, _ = child.communicate()
         wall, after = time.perf_counter() - began, os.times()
@@ -133,10 +138,12 @@ class _Bench:
         """Chunks and vectors whose document is gone, or whose text is not in the file as it is now."""
         with psycopg.connect(self.scratch.server.admin_url(self.database)) as session:
             rows = session.execute(
-                "select document.path, chunk.text, document.kind from corpus.chunk join corpus.document using (document_id)"
+                "select document.path, chunk.text, document.kind "
+                "from corpus.chunk join corpus.document using (document_id)"
             ).fetchall()
             orphans = session.execute(
-                "select count(*) from corpus.embedding_1 left join corpus.chunk using (chunk_id) where chunk.chunk_id is null"
+                "select count(*) from corpus.embedding_1 left join corpus.chunk using (chunk_id) "
+                "where chunk.chunk_id is null"
             ).fetchone()
         now: dict[str, str | None] = {}
         stale = orphans[0] if orphans else 0
@@ -158,10 +165,16 @@ class _Bench:
 
     def _environment(self) -> dict[str, str]:
         connection = {
-            "conn_type": "openai", "password": "benchmark", "host": f"{self.model}/v1",
-            "extra": {"embedding_model": "zero-work", "dimensions": self.dimensions, "requests_per_minute": 1_000_000,
-                      "tokens_per_minute": 10_000_000_000},
-        }  # fmt: skip
+            "conn_type": "openai",
+            "password": "benchmark",
+            "host": f"{self.model}/v1",
+            "extra": {
+                "embedding_model": "zero-work",
+                "dimensions": self.dimensions,
+                "requests_per_minute": 1_000_000,
+                "tokens_per_minute": 10_000_000_000,
+            },
+        }
         return {
             **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             "AIRFLOW_CONN_PLUMBLINE_DB": self.scratch.url(self.database, "app"),
@@ -175,7 +188,8 @@ class _Bench:
 def _fake_server(options: argparse.Namespace) -> Iterator[str]:
     command = [sys.executable, "-m", "benchmarks.fake_embeddings", "--latency-ms", str(options.latency_ms)]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert server.stdin and server.stdout  # noqa: S101
+    assert server.stdin  # noqa: S101
+    assert server.stdout  # noqa: S101
     try:
         yield server.stdout.readline().split()[-1]
     finally:
@@ -206,7 +220,7 @@ def _peak_memory(pid: int) -> Iterator[list[int]]:
 
 def _edit(inbox: Path) -> tuple[int, int]:
     """Change one sentence in the middle of 1 % of the text files, and remove 1 % of all."""
-    chance = random.Random(11)  # noqa: S311 - the same edits every time
+    chance = random.Random(11)
     files = sorted(path for path in inbox.rglob("*") if path.is_file())
     texts = [path for path in files if path.suffix in {".txt", ".md"}]
     changed = chance.sample(texts, max(1, len(texts) // 100))

@@ -1,4 +1,4 @@
-"""One step of the ingestion benchmark in a process of its own: `python -m benchmarks.ingest_step load|index|checks DIR`."""
+"""One step of the ingestion benchmark in a process of its own: `load`, `index` or `checks`, and the folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from plumbline.core.tools import Tools, open_tools
 def main() -> None:
     """Run the step and print what it came to."""
     step, folder = sys.argv[1:]
-    run = Run(tenant="main", job=f"benchmark.{step}", dag_run_id=f"benchmark__{uuid.uuid4()}", code_version="benchmark")
+    run = Run(
+        tenant="main",
+        job=f"benchmark.{step}",
+        dag_run_id=f"benchmark__{uuid.uuid4()}",
+        code_version="benchmark",
+    )
     with open_tools() as tools:
         json.dump(_perform(tools, run, step, folder), sys.stdout, default=str)
 
@@ -32,7 +37,9 @@ def _perform(tools: Tools, run: Run, step: str, folder: str) -> Receipt:
     from plumbline.corpus.summary import summarise
     from plumbline.provenance.expectations import run_suite
 
-    return run_suite(tools, run, suite="corpus/published", ingestion_id=str(summarise(tools, run)["ingestion_id"]))
+    return run_suite(
+        tools, run, suite="corpus/published", ingestion_id=str(summarise(tools, run)["ingestion_id"])
+    )
 
 
 if __name__ == "__main__":

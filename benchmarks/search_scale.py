@@ -193,11 +193,20 @@ class _Bench:
                     document = str(place // _CHUNKS_A_DOCUMENT)
                     path = f"part-{place // _CHUNKS_A_DOCUMENT % 100:02}/{document}.md"
                     terms = chunk_terms(passage.text, passage.language)
-                    copy.write_row((
-                        chunk_id, stable_uuid("document", tenant, document), stable_uuid("version", tenant, document),
-                        place % _CHUNKS_A_DOCUMENT, path, passage.language, passage.text, terms.length, terms,
-                        HalfVector(vectors[number]),
-                    ))  # fmt: skip
+                    copy.write_row(
+                        (
+                            chunk_id,
+                            stable_uuid("document", tenant, document),
+                            stable_uuid("version", tenant, document),
+                            place % _CHUNKS_A_DOCUMENT,
+                            path,
+                            passage.language,
+                            passage.text,
+                            terms.length,
+                            terms,
+                            HalfVector(vectors[number]),
+                        )
+                    )
             source = stable_uuid("source", tenant)
             for statement in _PUBLISH.format(table=table).split(";"):
                 session.execute(statement, {"tenant": tenant, "source": source, "mark": sha256("benchmark")})

@@ -35,16 +35,24 @@ STAGES = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two hundred documents, in some four hundred chunks."""
     chance = random.Random(5)  # noqa: S311 - the same documents every time
-    words = [f"{first}{second}" for first in "harbour quay berth tide rope sail mast keel".split() for second in ("", "s", "er", "ing")]
+    words = [
+        f"{first}{second}"
+        for first in ["harbour", "quay", "berth", "tide", "rope", "sail", "mast", "keel"]
+        for second in ("", "s", "er", "ing")
+    ]
     made = tmp_path_factory.mktemp("documents")
     for number in range(200):
-        paragraphs = [" ".join(chance.choices(words, k=120)).capitalize() + f" in {number}." for _ in range(4)]
+        paragraphs = [
+            " ".join(chance.choices(words, k=120)).capitalize() + f" in {number}." for _ in range(4)
+        ]
         (made / f"{number:03}.md").write_text(f"# Document {number}\n\n" + "\n\n".join(paragraphs) + "\n")
     return made
 
 
 @pytest.fixture
-def start(scratch: Scratch, database: str, model_server: RunningServer) -> Callable[..., subprocess.CompletedProcess[str]]:
+def start(
+    scratch: Scratch, database: str, model_server: RunningServer
+) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run an ingestion in a process of its own."""
 
     def once(folder: Path, statement: str = "never", times: int = 1) -> subprocess.CompletedProcess[str]:
@@ -58,7 +66,9 @@ def start(scratch: Scratch, database: str, model_server: RunningServer) -> Calla
         environment.pop("AIRFLOW_CONN_PLUMBLINE_OPENAI", None)
         script = Path(__file__).with_name("killed_ingestion.py")
         command = [sys.executable, str(script), str(folder), statement, str(times)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
 
     return once
 
@@ -77,12 +87,14 @@ def test_an_ingestion_killed_at_any_stage_is_completed_by_the_next_one(
     with tools.db.transaction("main") as session:
         found = session.execute(
             "select count(*) as chunks, count(distinct document_id) as documents, count(distinct answer_key) as texts, "
-            "(select count(*) from corpus.embedding_1) as vectors, (select count(*) from corpus.staged_document) as staged, "
+            "(select count(*) from corpus.embedding_1) as vectors, "
+            "(select count(*) from corpus.staged_document) as staged, "
             "(select count(*) from ledger.intent) as intents, "
             "(select sum(tokens) from corpus.chunk) as tokens from corpus.chunk"
         ).fetchone()
         booked = session.execute(
-            "select sum(inputs) as inputs, sum(tokens_in) as tokens, count(*) as calls, array_agg(distinct state) as states "
+            "select sum(inputs) as inputs, sum(tokens_in) as tokens, count(*) as calls, "
+            "array_agg(distinct state) as states "
             "from ledger.call"
         ).fetchone()
     bill = model_server.meter()

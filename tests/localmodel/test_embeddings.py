@@ -9,8 +9,8 @@ import openai
 import pytest
 from openai import OpenAI
 
+from plumbline.core.tokenizer import tokenizer
 from plumbline.localmodel.testing import RunningServer
-from plumbline.localmodel.tokens import tokenizer
 
 Embed = Callable[..., list[list[float]]]
 TEXTS = ["Where is my parcel?", "My card was stolen.", "退货免费吗？", "a " * 3000]

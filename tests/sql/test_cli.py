@@ -18,7 +18,9 @@ Done = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture
-def plumbline(scratch: Scratch, database: str, model_server: RunningServer, tmp_path: Path) -> Callable[..., Done]:
+def plumbline(
+    scratch: Scratch, database: str, model_server: RunningServer, tmp_path: Path
+) -> Callable[..., Done]:
     """Run `plumbline …` in a process of its own, as a program would: no terminal."""
     environment = {
         **os.environ,
@@ -34,7 +36,9 @@ def plumbline(scratch: Scratch, database: str, model_server: RunningServer, tmp_
 
     def type_(*words: str) -> Done:
         command = [sys.executable, "-m", "plumbline", *words]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
 
     return type_
 
@@ -45,7 +49,9 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "documents"
     made.mkdir()
     (made / "leave.md").write_text("# Leave\n\nEvery colleague has thirty days of leave a year.\n")
-    (made / "berths.md").write_text("# Berths\n\nA berth costs forty euros a night, water and power included.\n")
+    (made / "berths.md").write_text(
+        "# Berths\n\nA berth costs forty euros a night, water and power included.\n"
+    )
     (made / "empty.txt").write_text("")
     return made
 
@@ -111,10 +117,19 @@ def test_a_mistake_gets_one_sentence_and_an_exit_code(plumbline, words, code, sa
 
 def test_without_an_installation_the_command_says_what_is_missing(tmp_path):
     """Instead of a trace from the depths."""
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""), "PLUMBLINE_HOME": str(tmp_path)}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        "PLUMBLINE_HOME": str(tmp_path),
+    }
 
     done = subprocess.run(
-        [sys.executable, "-m", "plumbline", "status"], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "plumbline", "status"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
     assert 1 == done.returncode

@@ -19,10 +19,10 @@ def main() -> None:
         app(prog_name="plumbline")
     except PlumblineError as error:
         sys.stdout.flush()
-        print(f"plumbline: {error}", file=sys.stderr)  # noqa: T201 - this is the command line
+        print(f"plumbline: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("plumbline: interrupted; nothing is lost, the next run goes on.", file=sys.stderr)  # noqa: T201
+        print("plumbline: interrupted; nothing is lost, the next run goes on.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()

@@ -29,7 +29,9 @@ notes = Console(stderr=True, highlight=False)
 """Progress and remarks: never mixed into the output that a program reads."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Tenant = Annotated[str | None, typer.Option(help="Work for this tenant (default: PLUMBLINE_TENANT, or main).")]
+Tenant = Annotated[
+    str | None, typer.Option(help="Work for this tenant (default: PLUMBLINE_TENANT, or main).")
+]
 
 
 @contextlib.contextmanager
@@ -50,7 +52,7 @@ def working(command: str, tenant: str | None) -> Iterator[tuple[Tools, Run]]:
         )
 
 
-def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
+def print_json(value: Any) -> None:
     """Print one JSON document."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 

@@ -29,14 +29,23 @@ def unknown(*, tenant: Tenant = None, as_json: Json = False) -> None:
     if not found:
         console.print("No call is in doubt.")
         return
-    table = Table("call", "since", "use", "model", "inputs", "tokens", "at most", box=None, header_style="bold")
+    table = Table(
+        "call", "since", "use", "model", "inputs", "tokens", "at most", box=None, header_style="bold"
+    )
     for call in found:
         table.add_row(
-            str(call.call_id), call.at.strftime("%Y-%m-%d %H:%M UTC"), call.use, call.model, f"{call.inputs:,}",
-            f"{call.tokens:,}", f"${call.cost_usd:.6f}",
-        )  # fmt: skip
+            str(call.call_id),
+            call.at.strftime("%Y-%m-%d %H:%M UTC"),
+            call.use,
+            call.model,
+            f"{call.inputs:,}",
+            f"{call.tokens:,}",
+            f"${call.cost_usd:.6f}",
+        )
     console.print(table)
-    console.print("Look them up at the provider, then: plumbline calls release CALL --billed (or --not-billed)")
+    console.print(
+        "Look them up at the provider, then: plumbline calls release CALL --billed (or --not-billed)"
+    )
 
 
 @calls.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from rich.markup import escape
@@ -16,8 +16,11 @@ from plumbline.cli.app import Json, Tenant, app, console, notes, print_json, wor
 
 Folder = Annotated[Path, typer.Argument(help="Folder of documents: Markdown, text, HTML and PDF.")]
 SourceName = Annotated[
-    str | None, typer.Option("--source", help="Name of the source; a folder without one is known by its path.")
+    str | None,
+    typer.Option("--source", help="Name of the source; a folder without one is known by its path."),
 ]
+
+_REFUSALS_SHOWN = 20
 
 plans = typer.Typer(no_args_is_help=True, help="What a run would do and cost, with no paid call.")
 app.add_typer(plans, name="plan")
@@ -29,7 +32,8 @@ def ingest(
     *,
     source: SourceName = None,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="The folder is meant to be empty: remove what is known from it.")
+        bool,
+        typer.Option("--allow-empty", help="The folder is meant to be empty: remove what is known from it."),
     ] = False,
     tenant: Tenant = None,
     as_json: Json = False,
@@ -57,7 +61,9 @@ def ingest(
 
 
 @plans.command("ingest")
-def plan_ingest(path: Folder, *, source: SourceName = None, tenant: Tenant = None, as_json: Json = False) -> None:
+def plan_ingest(
+    path: Folder, *, source: SourceName = None, tenant: Tenant = None, as_json: Json = False
+) -> None:
     """Say what an ingestion of the folder would read, buy and cost.  Nothing is written, no paid call is made."""
     from plumbline.corpus.planning import plan_ingestion
 
@@ -77,11 +83,14 @@ def plan_ingest(path: Folder, *, source: SourceName = None, tenant: Tenant = Non
     if plan["chunks_to_rebuild"]:
         rebuilt = "chunks, of all sources, given vectors anew: another model answers than that of the index in force"
         table.add_row(f"{plan['chunks_to_rebuild']:,}", rebuilt)
-    table.add_row(f"{plan['to_buy']:,}", f"embeddings bought from {plan['answered_by']} ({plan['dimensions']} dimensions)")
+    table.add_row(
+        f"{plan['to_buy']:,}",
+        f"embeddings bought from {plan['answered_by']} ({plan['dimensions']} dimensions)",
+    )
     table.add_row(f"{plan['tokens']:,}", "tokens sent")
     table.add_row(f"${plan['cost_usd']:.6f}", f"paid at {escape(str(plan['endpoint']))}")
     console.print(Padding(table, (0, 2)))
-    show_refusals(plan["refusals"])
+    show_refusals(cast("list[dict[str, Any]]", plan["refusals"]))
 
 
 @app.command()
@@ -92,7 +101,9 @@ def search(
     language: Annotated[str | None, typer.Option(help="Only documents in this language (ISO 639-1).")] = None,
     source: SourceName = None,
     path: Annotated[str | None, typer.Option(help="Only documents whose path begins so.")] = None,
-    kind: Annotated[str | None, typer.Option(help="Only documents of this kind: markdown, text, html or pdf.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Only documents of this kind: markdown, text, html or pdf.")
+    ] = None,
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
@@ -111,7 +122,9 @@ def search(
 
 @app.command()
 def check(
-    suite: Annotated[str, typer.Argument(help="Suite, as a path below include/expectations.")] = "corpus/published",
+    suite: Annotated[
+        str, typer.Argument(help="Suite, as a path below include/expectations.")
+    ] = "corpus/published",
     *,
     tenant: Tenant = None,
     as_json: Json = False,
@@ -138,35 +151,56 @@ def status(*, tenant: Tenant = None, as_json: Json = False) -> None:
         sources = db.rows(session, "corpus/select_status")
         spending = db.rows(session, "ledger/select_spending")
         for row in sources:
-            row["refusals"] = db.rows(session, "corpus/select_refused", source_id=row["source_id"], page=100_000)
+            row["refusals"] = db.rows(
+                session, "corpus/select_refused", source_id=row["source_id"], page=100_000
+            )
     if as_json:
         print_json({"tenant": run.tenant, "sources": sources, "spending": spending})
         return
     if not sources:
         console.print("Nothing has been ingested yet: `plumbline ingest FOLDER`.")
         return
-    table = Table("source", "documents", "chunks", "refused", "last published", "model", box=None, header_style="bold")
+    table = Table(
+        "source", "documents", "chunks", "refused", "last published", "model", box=None, header_style="bold"
+    )
     for row in sources:
-        published = row["published_at"].strftime("%Y-%m-%d %H:%M UTC") if row["published_at"] else row["state"] or "never"
+        published = (
+            row["published_at"].strftime("%Y-%m-%d %H:%M UTC")
+            if row["published_at"]
+            else row["state"] or "never"
+        )
         model = f"{known_as(row['model'])} ({row['dimensions']})" if row["model"] else "none in force"
         table.add_row(
-            Text(row["name"]), f"{row['documents']:,}", f"{row['chunks']:,}", f"{row['refused']:,}", published, model
+            Text(row["name"]),
+            f"{row['documents']:,}",
+            f"{row['chunks']:,}",
+            f"{row['refused']:,}",
+            published,
+            model,
         )
     console.print(table)
     if spending:
         console.print()
-        table = Table("use", "model", "state", "calls", "inputs", "tokens", "cost", box=None, header_style="bold")
+        table = Table(
+            "use", "model", "state", "calls", "inputs", "tokens", "cost", box=None, header_style="bold"
+        )
         for row in spending:
             table.add_row(
-                row["use"], row["model"], row["state"], f"{row['calls']:,}", f"{row['inputs']:,}", f"{row['tokens']:,}",
+                row["use"],
+                row["model"],
+                row["state"],
+                f"{row['calls']:,}",
+                f"{row['inputs']:,}",
+                f"{row['tokens']:,}",
                 f"${row['cost_usd']:.6f}",
-            )  # fmt: skip
+            )
         console.print(table)
 
 
 def show_summary(summary: dict[str, Any]) -> None:
     """Print what an ingestion came to."""
-    console.print(f"[bold]{escape(str(summary['source']))}[/bold], by {summary['answered_by']} ({summary['dimensions']} dimensions)")
+    by = f"by {summary['answered_by']} ({summary['dimensions']} dimensions)"
+    console.print(f"[bold]{escape(str(summary['source']))}[/bold], {by}")
     passed = summary["checks"] - summary["checks_failed"]
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right")
@@ -176,8 +210,13 @@ def show_summary(summary: dict[str, Any]) -> None:
         f"found: {summary['stored']:,} stored, {summary['unchanged']:,} unchanged, {summary['refused']:,} refused, "
         f"{summary['removed']:,} removed",
     )
-    table.add_row(f"{summary['embedded']:,}", f"embeddings bought, {summary['reused']:,} had been bought before")
-    table.add_row(f"{summary['tokens']:,}", f"tokens billed, for ${summary['cost_usd']:.6f}; requests: {summary['requests']:,}")
+    table.add_row(
+        f"{summary['embedded']:,}", f"embeddings bought, {summary['reused']:,} had been bought before"
+    )
+    table.add_row(
+        f"{summary['tokens']:,}",
+        f"tokens billed, for ${summary['cost_usd']:.6f}; requests: {summary['requests']:,}",
+    )
     table.add_row(f"{passed:,}", f"of {summary['checks']:,} data checks passed")
     console.print(Padding(table, (0, 2)))
     show_refusals(summary["refusals"])
@@ -188,14 +227,16 @@ def show_refusals(refusals: list[dict[str, Any]]) -> None:
     if not refusals:
         return
     console.print(f"[yellow]Refused[/yellow] ({len(refusals):,}):")
-    for refusal in refusals[:20]:
+    for refusal in refusals[:_REFUSALS_SHOWN]:
         kept = "  (its earlier version is still searchable)" if refusal.get("still_published") else ""
         console.print(Padding(Text(f"{refusal['path']}: {refusal['reason']}{kept}"), (0, 2)))
-    if len(refusals) > 20:
-        console.print(Padding(f"and {len(refusals) - 20:,} more: `plumbline status --json`", (0, 2)))
+    if len(refusals) > _REFUSALS_SHOWN:
+        console.print(
+            Padding(f"and {len(refusals) - _REFUSALS_SHOWN:,} more: `plumbline status --json`", (0, 2))
+        )
 
 
-def show_results(found: Any) -> None:  # noqa: ANN401 - plumbline.corpus.search.Results, whose import waits until it is needed
+def show_results(found: Any) -> None:
     """Print results with their cited spans."""
     if not found.hits:
         console.print("Nothing was found.")
@@ -205,6 +246,12 @@ def show_results(found: Any) -> None:  # noqa: ANN401 - plumbline.corpus.search.
         console.print(Text.assemble((f"{number}. ", "bold"), (hit.path, "bold cyan"), (f"  {where}", "dim")))
         console.print(Padding(Text(hit.excerpt), (0, 3)))
         console.print(
-            Padding(Text(f"characters {hit.start}-{hit.end}{page} · score {hit.score:.3f} · {hit.chunk_id}", style="dim"), (0, 3))
+            Padding(
+                Text(
+                    f"characters {hit.start}-{hit.end}{page} · score {hit.score:.3f} · {hit.chunk_id}",
+                    style="dim",
+                ),
+                (0, 3),
+            )
         )
     console.print(Text(found.remark, style="dim"))

@@ -34,7 +34,9 @@ def migrate() -> None:
 @app.command()
 def doctor(
     *,
-    live: Annotated[bool, typer.Option("--live", help="Also make one small paid call to the model, after asking.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Also make one small paid call to the model, after asking.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the paid call.")] = False,
     tenant: Tenant = None,
     as_json: Json = False,
@@ -44,7 +46,12 @@ def doctor(
 
     findings = examine(Settings.load())
     if as_json and not live:
-        print_json({"ok": all(finding.ok for finding in findings), "findings": [finding.as_json() for finding in findings]})
+        print_json(
+            {
+                "ok": all(finding.ok for finding in findings),
+                "findings": [finding.as_json() for finding in findings],
+            }
+        )
     else:
         table = Table.grid(padding=(0, 2))
         for finding in findings:
@@ -66,10 +73,14 @@ def _prove_live(tenant: str | None, *, ask: bool, as_json: bool) -> None:
 
     with working("doctor", tenant) as (tools, run):
         if tools.provider is None:
-            raise Misconfigured("Nothing is live: there is no connection plumbline_openai, so the embedded stand-in answers.")
+            raise Misconfigured(
+                "Nothing is live: there is no connection plumbline_openai, so the embedded stand-in answers."
+            )
         door = Door(tools, run)
         if ask:
-            notes.print(f"The connection plumbline_openai points at {door.endpoint.base_url}, model {door.model}.")
+            notes.print(
+                f"The connection plumbline_openai points at {door.endpoint.base_url}, model {door.model}."
+            )
             if not Confirm.ask("Make one paid call of about 10 tokens?", console=notes, default=False):
                 raise Misconfigured("No call was made.")
         proof = door.verify()

@@ -13,7 +13,9 @@ from plumbline.cli.app import Json, Tenant, app, console, print_json, working
 
 @app.command()
 def lineage(
-    thing: Annotated[str, typer.Argument(metavar="ID", help="Id of a chunk, document, version, call or run.")],
+    thing: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of a chunk, document, version, call or run.")
+    ],
     *,
     tenant: Tenant = None,
     as_json: Json = False,

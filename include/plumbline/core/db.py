@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 from psycopg import errors
@@ -23,7 +23,6 @@ from plumbline.core.errors import Misconfigured, Passing
 from plumbline.core.sql import statement
 
 if TYPE_CHECKING:
-    from psycopg.abc import Query
     from psycopg.rows import DictRow
 
     Session = psycopg.Connection[DictRow]
@@ -163,7 +162,7 @@ def row(session: Session, name: str, /, **parameters: object) -> DictRow | None:
     return session.execute(_query(name), parameters or None).fetchone()
 
 
-def value(session: Session, name: str, /, **parameters: object) -> Any:  # noqa: ANN401 - a column of any type
+def value(session: Session, name: str, /, **parameters: object) -> Any:
     """Run the named statement and return the first column of its first row, or None."""
     found = row(session, name, **parameters)
     return None if found is None else next(iter(found.values()))
@@ -176,7 +175,7 @@ def run(session: Session, name: str, /, **parameters: object) -> int:
 
 def on_embeddings(name: str, table: str) -> pgsql.Composed:
     """Return a statement over the table of one index version, which it calls `{embedding}`; the name is quoted."""
-    return pgsql.SQL(statement(name)).format(embedding=pgsql.Identifier("corpus", table))  # type: ignore[arg-type]
+    return pgsql.SQL(_query(name)).format(embedding=pgsql.Identifier("corpus", table))
 
 
 def required(connection: Connection | None, conn_id: str) -> Connection:
@@ -187,5 +186,5 @@ def required(connection: Connection | None, conn_id: str) -> Connection:
     return connection
 
 
-def _query(name: str) -> Query:
-    return statement(name)  # type: ignore[return-value]  # trusted text from a file of ours
+def _query(name: str) -> LiteralString:
+    return statement(name)  # text from a file of ours

@@ -13,7 +13,7 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import psycopg
 
@@ -34,7 +34,9 @@ class HistoryEdited(Fatal):
     """A released migration is not what it was when it was released."""
 
 
-def migrate(owner_url: str, admin_url: str | None = None, passwords: Mapping[str, str] | None = None) -> list[str]:
+def migrate(
+    owner_url: str, admin_url: str | None = None, passwords: Mapping[str, str] | None = None
+) -> list[str]:
     """
     Bring roles, schema, views and prices up to date; return the revisions that were applied now.
 
@@ -60,11 +62,15 @@ def migrate(owner_url: str, admin_url: str | None = None, passwords: Mapping[str
 
 def verify_history(folder: Path = SQL_ROOT / "migrations") -> None:
     """Compare every released migration with its committed hash."""
-    frozen = dict(line.split()[::-1] for line in (folder / "frozen.txt").read_text().splitlines() if line.strip())
+    frozen = dict(
+        line.split()[::-1] for line in (folder / "frozen.txt").read_text().splitlines() if line.strip()
+    )
     for name, expected in frozen.items():
         path = folder / name
         if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != expected:
-            message = f"{name} was edited after its release. Restore it, and put the change into the next number."
+            message = (
+                f"{name} was edited after its release. Restore it, and put the change into the next number."
+            )
             raise HistoryEdited(message)
 
 
@@ -84,7 +90,11 @@ def pending(owner_or_app_url: str) -> list[str]:
 
     with psycopg.connect(owner_or_app_url) as session:
         found = session.execute("select to_regclass('core.schema_version') is not null").fetchone()
-        present = session.execute("select version_num from core.schema_version").fetchone() if found and found[0] else None
+        present = (
+            session.execute("select version_num from core.schema_version").fetchone()
+            if found and found[0]
+            else None
+        )
     script = ScriptDirectory.from_config(_config())
     revisions = [revision.revision for revision in script.walk_revisions()][::-1]
     return revisions[revisions.index(present[0]) + 1 :] if present else revisions
@@ -94,7 +104,7 @@ def apply_file(name: str) -> None:
     """Run one migration file inside the transaction of the upgrade.  Called by the revisions."""
     from alembic import op
 
-    session = op.get_bind().connection.driver_connection
+    session = cast("psycopg.Connection", op.get_bind().connection.driver_connection)
     session.execute((SQL_ROOT / "migrations" / name).read_bytes())
     log.info("applied %s", name)
 
@@ -107,7 +117,9 @@ def _upgrade(owner_url: str) -> list[str]:
     before = pending(owner_url)
     if not before:
         return []
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(owner_url), poolclass=NullPool)
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(owner_url), poolclass=NullPool
+    )
     with engine.begin() as connection:
         connection.exec_driver_sql("select pg_advisory_xact_lock(hashtextextended('plumbline.migrate', 0))")
         connection.exec_driver_sql("create schema if not exists core")
@@ -115,7 +127,9 @@ def _upgrade(owner_url: str) -> list[str]:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.exec_driver_sql("grant select on core.schema_version to plumbline_app, plumbline_auditor")
-        connection.exec_driver_sql("comment on table core.schema_version is 'The last migration that was applied.'")
+        connection.exec_driver_sql(
+            "comment on table core.schema_version is 'The last migration that was applied.'"
+        )
         connection.exec_driver_sql("comment on column core.schema_version.version_num is 'Its number.'")
     return before
 

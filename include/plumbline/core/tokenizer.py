@@ -1,8 +1,8 @@
 """
 The provider's tokenizers, offline: what is counted here is what the provider bills.
 
-Only the compiled part of `bpe_openai` is loaded, which holds the vocabularies and counts by itself.  The package's Python
-layer unpacks three vocabularies when it is imported, which costs 0.7 s and 60 MB and serves nobody here.
+Only the compiled part of `bpe_openai` is loaded, which holds the vocabularies and counts by itself.  The package's
+Python layer unpacks three vocabularies when it is imported, which costs 0.7 s and 60 MB and serves nobody here.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def tokenizer(encoding: str = EMBEDDING_ENCODING) -> Tokenizer:
 def _bindings() -> ModuleType:
     package = importlib.util.find_spec("bpe_openai")
     if package is None or not package.submodule_search_locations:
-        raise ModuleNotFoundError("bpe-openai is not installed; install the locked requirements.", name="bpe_openai")
+        raise ModuleNotFoundError(
+            "bpe-openai is not installed; install the locked requirements.", name="bpe_openai"
+        )
     library = next(Path(package.submodule_search_locations[0]).glob("_bindings*.so"))
     loader = ExtensionFileLoader("bpe_openai._bindings", str(library))
     bindings = importlib.util.module_from_spec(ModuleSpec(loader.name, loader, origin=str(library)))

@@ -27,12 +27,14 @@ class Tools:
 
 
 @contextlib.contextmanager
-def open_tools(settings: Settings | None = None, connections: Mapping[str, Connection] | None = None) -> Iterator[Tools]:
+def open_tools(
+    settings: Settings | None = None, connections: Mapping[str, Connection] | None = None
+) -> Iterator[Tools]:
     """
     Open the tools, and close them afterwards.
 
-    `connections` (by Airflow connection id) come before those of the environment: inside Airflow, a connection may live in a
-    secrets backend or in Airflow's own database.
+    `connections` (by Airflow connection id) come before those of the environment: inside Airflow, a connection may live
+    in a secrets backend or in Airflow's own database.
     """
     settings = settings or Settings.load()
     given = connections or {}

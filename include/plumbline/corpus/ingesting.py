@@ -66,7 +66,8 @@ def load(
     """
     Scan, prepare and publish; return the ingestion's id and whether there was anything to do.
 
-    `check` is called between preparing and publishing, when there is something to publish; what it raises stops the publication.
+    `check` is called between preparing and publishing, when there is something to publish; what it raises stops
+    the publication.
     """
     progress("scanning")
     plan = _step(tools, run, scan_source, folder=folder, source=source, allow_empty=allow_empty)
@@ -83,7 +84,9 @@ def load(
 
 
 def _step(tools: Tools, run: Run, work: Callable[..., Receipt], **inputs: object) -> Receipt:
-    step = dataclasses.replace(run, job=f"plumbline.{work.__name__}", run_id=uuid.uuid4(), task_id=work.__name__)
+    step = dataclasses.replace(
+        run, job=f"plumbline.{work.__name__}", run_id=uuid.uuid4(), task_id=work.__name__
+    )
     with recorded(tools.db, step) as receipt:
         receipt.update(work(tools, step, **inputs))
     return receipt

@@ -32,7 +32,9 @@ _PAGE = 64
 _REFUSALS_SHOWN = 1000
 
 
-def plan_ingestion(tools: Tools, run: Run, *, folder: str | None = None, source: str | None = None) -> Receipt:
+def plan_ingestion(
+    tools: Tools, run: Run, *, folder: str | None = None, source: str | None = None
+) -> Receipt:
     """
     Return documents, chunks, tokens and cost (USD) that an ingestion of the folder would come to.
 
@@ -47,8 +49,10 @@ def plan_ingestion(tools: Tools, run: Run, *, folder: str | None = None, source:
     chunks = 0
     with tools.db.transaction(run.tenant) as session:
         counts = compare(session, run, target)
-        for row in db.rows(session, "corpus/select_compared_refused", page=_REFUSALS_SHOWN):
-            refusals.append({"path": row["path"], "code": row["reason_code"], "reason": row["reason"]})
+        refusals.extend(
+            {"path": row["path"], "code": row["reason_code"], "reason": row["reason"]}
+            for row in db.rows(session, "corpus/select_compared_refused", page=_REFUSALS_SHOWN)
+        )
         for files in _pages(session):
             keys: dict[bytes, int] = {}
             for file in files:
@@ -60,12 +64,23 @@ def plan_ingestion(tools: Tools, run: Run, *, folder: str | None = None, source:
     tokens = sum(wanted.values())
     cost = door.estimate(tokens)
     return {
-        "location": str(target.location), "found": counts["found"], "to_store": counts["store"],
-        "unchanged": counts["unchanged"], "to_remove": counts["remove"], "refused": len(refusals), "refusals": refusals,
-        "chunks": chunks, "chunks_to_rebuild": rebuilt, "to_buy": len(wanted), "tokens": tokens, "cost_usd": float(cost.quantize(Decimal("0.000000001"))),
-        "model": door.model, "dimensions": door.dimensions, "endpoint": door.endpoint.base_url,
+        "location": str(target.location),
+        "found": counts["found"],
+        "to_store": counts["store"],
+        "unchanged": counts["unchanged"],
+        "to_remove": counts["remove"],
+        "refused": len(refusals),
+        "refusals": refusals,
+        "chunks": chunks,
+        "chunks_to_rebuild": rebuilt,
+        "to_buy": len(wanted),
+        "tokens": tokens,
+        "cost_usd": float(cost.quantize(Decimal("0.000000001"))),
+        "model": door.model,
+        "dimensions": door.dimensions,
+        "endpoint": door.endpoint.base_url,
         "answered_by": door.endpoint.label,
-    }  # fmt: skip
+    }
 
 
 def _want(door: Door, keys: dict[bytes, int], wanted: dict[bytes, int]) -> None:
@@ -74,7 +89,7 @@ def _want(door: Door, keys: dict[bytes, int], wanted: dict[bytes, int]) -> None:
 
 
 def _rebuild(session: Session, door: Door, wanted: dict[bytes, int]) -> int:
-    """Where another model answers than that of the index in force, everything published needs a vector by the new one."""
+    """Where another model answers than that of the index in force, all that is published needs new vectors."""
     index = db.row(session, "corpus/select_index", model=door.model, dimensions=door.dimensions)
     if index is not None and index["state"] == "in_force":
         return 0

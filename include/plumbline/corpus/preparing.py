@@ -43,10 +43,41 @@ EMBED_CHUNK = "embed_chunk"
 _PAGE = 256
 _PAGE_BYTES = 8 * 2**20
 """Files held at a time: so many, or fewer when together they are larger."""
-_DOCUMENT = ("uuid", "text", "uuid", "text", "uuid", "bytea", "bytea", "text", "text", "text", "int4", "text", "int8",
-             "jsonb", "text", "int4")  # fmt: skip
-_CHUNK = ("uuid", "int4", "text", "uuid", "int4", "int4", "int4", "text[]", "text", "int4", "text", "bytea", "bytea", "int4",
-          "tsvector")  # fmt: skip
+_DOCUMENT = (
+    "uuid",
+    "text",
+    "uuid",
+    "text",
+    "uuid",
+    "bytea",
+    "bytea",
+    "text",
+    "text",
+    "text",
+    "int4",
+    "text",
+    "int8",
+    "jsonb",
+    "text",
+    "int4",
+)
+_CHUNK = (
+    "uuid",
+    "int4",
+    "text",
+    "uuid",
+    "int4",
+    "int4",
+    "int4",
+    "text[]",
+    "text",
+    "int4",
+    "text",
+    "bytea",
+    "bytea",
+    "int4",
+    "tsvector",
+)
 
 
 class Superseded(Fatal):
@@ -83,9 +114,14 @@ def prepare_documents(tools: Tools, run: Run, *, ingestion_id: str, shard: int) 
             counts = _stage(tools, run, plan, shard, stream)
     usage = stream.usage
     return {
-        **counts, "bought": usage.bought, "reused": usage.reused, "requests": usage.requests, "tokens": usage.tokens,
-        "cost_usd": str(usage.cost_usd), "model": door.model,
-    }  # fmt: skip
+        **counts,
+        "bought": usage.bought,
+        "reused": usage.reused,
+        "requests": usage.requests,
+        "tokens": usage.tokens,
+        "cost_usd": str(usage.cost_usd),
+        "model": door.model,
+    }
 
 
 def _plan(tools: Tools, run: Run, ingestion_id: str, door: Door) -> DictRow:
@@ -94,7 +130,9 @@ def _plan(tools: Tools, run: Run, ingestion_id: str, door: Door) -> DictRow:
     if plan is None or plan["state"] != "scanned":
         raise _superseded(ingestion_id)
     if (door.model, door.dimensions) != (plan["model"], plan["dimensions"]):
-        message = f"The plan was made for {plan['model']}; now {door.model} answers. Start the ingestion anew."
+        message = (
+            f"The plan was made for {plan['model']}; now {door.model} answers. Start the ingestion anew."
+        )
         raise ModelChanged(message)
     return plan
 
@@ -122,10 +160,16 @@ def _pages(tools: Tools, run: Run, plan: DictRow, shard: int) -> Iterator[list[D
     while True:
         with tools.db.transaction(run.tenant) as session:
             files = db.rows(
-                session, "corpus/select_files_to_prepare",
-                ingestion_id=plan["ingestion_id"], shard=shard, after=after, pipeline=plan["pipeline"],
-                index_id=plan["index_id"], page=_PAGE, page_bytes=_PAGE_BYTES,
-            )  # fmt: skip
+                session,
+                "corpus/select_files_to_prepare",
+                ingestion_id=plan["ingestion_id"],
+                shard=shard,
+                after=after,
+                pipeline=plan["pipeline"],
+                index_id=plan["index_id"],
+                page=_PAGE,
+                page_bytes=_PAGE_BYTES,
+            )
         if not files:
             return
         yield files
@@ -152,10 +196,23 @@ def _document_row(run: Run, plan: DictRow, file: DictRow, extracted: Extracted) 
     version = stable_uuid("version", document.bytes, file["sha256"], plan["pipeline"])
     pages = max((block.page or 0 for block in extracted.blocks), default=0) or None
     return (
-        document, run.tenant, plan["source_id"], file["path"], version, file["sha256"], sha256(extracted.text), extracted.text,
-        extracted.title, extracted.language, pages, file["kind"], file["bytes"], Jsonb(dict(extracted.metadata)),
-        plan["pipeline"], plan["index_id"],
-    )  # fmt: skip
+        document,
+        run.tenant,
+        plan["source_id"],
+        file["path"],
+        version,
+        file["sha256"],
+        sha256(extracted.text),
+        extracted.text,
+        extracted.title,
+        extracted.language,
+        pages,
+        file["kind"],
+        file["bytes"],
+        Jsonb(dict(extracted.metadata)),
+        plan["pipeline"],
+        plan["index_id"],
+    )
 
 
 def _chunk_rows(
@@ -167,13 +224,26 @@ def _chunk_rows(
         text = extracted.text[piece.start : piece.end]
         terms = _terms(text, piece, extracted.title)
         yield (
-            document, piece.ordinal, run.tenant, chunk_id, piece.start, piece.end, piece.page, list(piece.heading_path),
-            piece.language, piece.tokens, text, piece.sha256, stream.add(text, piece.tokens), terms.length, terms,
-        )  # fmt: skip
+            document,
+            piece.ordinal,
+            run.tenant,
+            chunk_id,
+            piece.start,
+            piece.end,
+            piece.page,
+            list(piece.heading_path),
+            piece.language,
+            piece.tokens,
+            text,
+            piece.sha256,
+            stream.add(text, piece.tokens),
+            terms.length,
+            terms,
+        )
 
 
 def _terms(text: str, piece: Chunk, title: str) -> Terms:
-    """The words of a chunk, and of the headings above it: these cost no embedding, and the reader of a question has them in mind."""
+    """The words of a chunk and of the headings above it, which cost no embedding and are what a question is about."""
     above = [heading for heading in dict.fromkeys((title, *piece.heading_path)) if heading not in text]
     return analyse("\n".join((*above, text)), piece.language)
 
@@ -191,11 +261,20 @@ def _write(session: Session, ingestion_id: UUID, shard: int, page: _Page) -> Non
         db.run(session, "corpus/insert_staged_documents")
         db.run(session, "corpus/insert_staged_chunks")
     for path, code, reason in page.refused:
-        db.run(session, "corpus/update_file_refused", ingestion_id=ingestion_id, path=path, code=code, reason=reason)
+        db.run(
+            session,
+            "corpus/update_file_refused",
+            ingestion_id=ingestion_id,
+            path=path,
+            code=code,
+            reason=reason,
+        )
 
 
 def _superseded(ingestion_id: object) -> Superseded:
-    return Superseded(f"The ingestion {ingestion_id} is no longer open: a later scan of the source took over.")
+    return Superseded(
+        f"The ingestion {ingestion_id} is no longer open: a later scan of the source took over."
+    )
 
 
 def _copy(session: Session, name: str, types: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:

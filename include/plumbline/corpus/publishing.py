@@ -37,7 +37,9 @@ def publish_index(tools: Tools, run: Run, *, ingestion_id: str) -> Receipt:
     """
     with tools.db.transaction(run.tenant) as session:
         plan = _lock(session, run, ingestion_id)
-        gate(session, run, "corpus/before_publication", ingestion_id=ingestion_id, source_id=plan["source_id"])
+        gate(
+            session, run, "corpus/before_publication", ingestion_id=ingestion_id, source_id=plan["source_id"]
+        )
         published = _publish(session, run, plan)
         gate(session, run, "corpus/after_publication", ingestion_id=ingestion_id, source_id=plan["source_id"])
         db.run(session, "corpus/delete_staging", source_id=plan["source_id"])
@@ -46,7 +48,7 @@ def publish_index(tools: Tools, run: Run, *, ingestion_id: str) -> Receipt:
 
 
 def build_search_indexes(tools: Tools, run: Run, *, ingestion_id: str) -> Receipt:
-    """Build what the size of the tenant's tables calls for, after the load, when it is cheapest; drop what no search uses."""
+    """Build what the size of the tenant's tables calls for, after the load; drop what no search uses."""
     with tools.keeper.transaction(run.tenant) as session:
         db.run(session, "corpus/lock_tenant", tenant=run.tenant)
         dropped = db.value(session, "corpus/drop_retired_indexes", tenant=run.tenant)
@@ -58,7 +60,9 @@ def _lock(session: Session, run: Run, ingestion_id: str) -> DictRow:
     db.run(session, "corpus/lock_tenant", tenant=run.tenant)
     plan = db.row(session, "corpus/select_ingestion", ingestion_id=ingestion_id)
     if plan is None or plan["state"] != "scanned":
-        message = f"The ingestion {ingestion_id} cannot be published: it was published already, or a later scan took over."
+        message = (
+            f"The ingestion {ingestion_id} cannot be published: it was already, or a later scan took over."
+        )
         raise Superseded(message)
     return plan
 
@@ -93,19 +97,48 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
     db.run(session, "corpus/upsert_refusals", **source, **ingestion, pipeline=plan["pipeline"])
     db.run(session, "corpus/delete_mended_refusals", **source, **ingestion, access_codes=sorted(ACCESS_CODES))
     row = db.row(
-        session, "corpus/publish_ingestion", **source, **ingestion, dag_id=plan["dag_id"], dag_run_id=plan["dag_run_id"], keys_used=staged["keys"],
-        chunks_added=sum(kept_or_added), chunks_kept=len(kept_or_added) - sum(kept_or_added), chunks_removed=removed_chunks,
-    )  # fmt: skip
+        session,
+        "corpus/publish_ingestion",
+        **source,
+        **ingestion,
+        dag_id=plan["dag_id"],
+        dag_run_id=plan["dag_run_id"],
+        keys_used=staged["keys"],
+        chunks_added=sum(kept_or_added),
+        chunks_kept=len(kept_or_added) - sum(kept_or_added),
+        chunks_removed=removed_chunks,
+    )
     assert row is not None  # noqa: S101 - the ingestion is locked
-    counts = ("found", "stored", "unchanged", "refused", "removed", "chunks_added", "chunks_kept", "chunks_removed",
-              "embedded", "reused", "requests", "tokens")  # fmt: skip
+    counts = (
+        "found",
+        "stored",
+        "unchanged",
+        "refused",
+        "removed",
+        "chunks_added",
+        "chunks_kept",
+        "chunks_removed",
+        "embedded",
+        "reused",
+        "requests",
+        "tokens",
+    )
     answered = {"model": plan["model"], "answered_by": known_as(plan["model"])}
-    return {"ingestion_id": str(row["ingestion_id"]), **answered, **{name: row[name] for name in counts}, "cost_usd": str(row["cost_usd"])}
+    return {
+        "ingestion_id": str(row["ingestion_id"]),
+        **answered,
+        **{name: row[name] for name in counts},
+        "cost_usd": str(row["cost_usd"]),
+    }
 
 
 def _write_edges(session: Session, plan: DictRow, made_by: dict[str, object]) -> None:
     db.run(session, "corpus/insert_version_edges", source_id=plan["source_id"], **made_by)
-    edges = {"source_id": plan["source_id"], "table_name": f"corpus.{plan['table_name']}", "model": plan["model"]}
+    edges = {
+        "source_id": plan["source_id"],
+        "table_name": f"corpus.{plan['table_name']}",
+        "model": plan["model"],
+    }
     session.execute(db.on_embeddings("corpus/insert_chunk_edges", plan["table_name"]), {**edges, **made_by})
 
 

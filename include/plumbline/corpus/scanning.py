@@ -66,18 +66,34 @@ def scan_source(
         db.run(session, "corpus/lock_tenant", tenant=run.tenant)
         db.run(session, "corpus/supersede_ingestions", source_id=target.source_id)
         db.run(
-            session, "corpus/insert_ingestion", **keys, tenant=run.tenant, index_id=index["index_id"], run_id=run.run_id,
-            dag_id=run.dag_id, dag_run_id=run.dag_run_id, pipeline=PIPELINE, found=counts["found"], unchanged=counts["unchanged"],
-        )  # fmt: skip
+            session,
+            "corpus/insert_ingestion",
+            **keys,
+            tenant=run.tenant,
+            index_id=index["index_id"],
+            run_id=run.run_id,
+            dag_id=run.dag_id,
+            dag_run_id=run.dag_run_id,
+            pipeline=PIPELINE,
+            found=counts["found"],
+            unchanged=counts["unchanged"],
+        )
         db.run(session, "corpus/insert_plan", ingestion_id=ingestion_id, tenant=run.tenant, shards=shards)
         db.run(session, "corpus/delete_stale_staging", **keys, pipeline=PIPELINE, index_id=index["index_id"])
         lacking = [MISSING_VECTORS] if _lacks_vectors(session, index, ingestion_id) else []
     return {
-        "ingestion_id": str(ingestion_id), "source": target.name, "shards": [*range(shards), *lacking],
-        "found": counts["found"], "to_store": counts["store"], "unchanged": counts["unchanged"],
-        "refused": counts["refuse"], "building": index["state"] == "building", "newly_refused": counts["newly_refused"],
-        "to_remove": counts["remove"], "model": endpoint.model,
-    }  # fmt: skip
+        "ingestion_id": str(ingestion_id),
+        "source": target.name,
+        "shards": [*range(shards), *lacking],
+        "found": counts["found"],
+        "to_store": counts["store"],
+        "unchanged": counts["unchanged"],
+        "refused": counts["refuse"],
+        "building": index["state"] == "building",
+        "newly_refused": counts["newly_refused"],
+        "to_remove": counts["remove"],
+        "model": endpoint.model,
+    }
 
 
 def compare(session: Session, run: Run, target: Source) -> DictRow:
@@ -88,7 +104,11 @@ def compare(session: Session, run: Run, target: Source) -> DictRow:
         for row in _scanned_rows(run, target):
             copy.write_row(row)
     db.run(
-        session, "corpus/create_compared", source_id=target.source_id, pipeline=PIPELINE, passing_codes=sorted(ACCESS_CODES)
+        session,
+        "corpus/create_compared",
+        source_id=target.source_id,
+        pipeline=PIPELINE,
+        passing_codes=sorted(ACCESS_CODES),
     )
     counts = db.row(session, "corpus/count_compared")
     assert counts is not None  # noqa: S101 - an aggregate always has a row
@@ -119,9 +139,14 @@ def _index(tools: Tools, run: Run, model: str, dimensions: int) -> DictRow:
 
 def _register(session: Session, run: Run, target: Source) -> None:
     db.run(
-        session, "corpus/upsert_source", source_id=target.source_id, tenant=run.tenant, name=target.name,
-        location=str(target.location), owner=run.team,
-    )  # fmt: skip
+        session,
+        "corpus/upsert_source",
+        source_id=target.source_id,
+        tenant=run.tenant,
+        name=target.name,
+        location=str(target.location),
+        owner=run.team,
+    )
     db.run(session, "corpus/lock_source", source_id=target.source_id)
 
 

@@ -29,7 +29,7 @@ class Source:
 
 
 def source_of(tools: Tools, run: Run, folder: str | None, name: str | None) -> Source:
-    """Return the source that a run is about: the inbox, unless a folder is named; its path is its name, unless one is given."""
+    """Return the source of a run: the inbox, unless a folder is named; its path is its name, unless one is given."""
     location = Path(folder).expanduser() if folder else tools.settings.inbox
     location = location.absolute()
     name = name or f"folder:{location}"

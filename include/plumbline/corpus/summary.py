@@ -1,4 +1,4 @@
-"""What a run over a source came to, read from the tables: the figures of the demo, of the command line and of a report."""
+"""What a run over a source came to, read from the tables: the figures of the demo and of the command line."""
 
 from __future__ import annotations
 
@@ -9,8 +9,24 @@ from plumbline.core.tools import Tools
 from plumbline.corpus.sources import known_as
 
 _REFUSALS_SHOWN = 1000
-_COUNTS = ("found", "stored", "unchanged", "refused", "removed", "documents", "chunks", "chunks_added", "chunks_kept",
-           "chunks_removed", "embedded", "reused", "requests", "tokens", "checks", "checks_failed")  # fmt: skip
+_COUNTS = (
+    "found",
+    "stored",
+    "unchanged",
+    "refused",
+    "removed",
+    "documents",
+    "chunks",
+    "chunks_added",
+    "chunks_kept",
+    "chunks_removed",
+    "embedded",
+    "reused",
+    "requests",
+    "tokens",
+    "checks",
+    "checks_failed",
+)
 
 
 class NoSuchRun(Fatal):
@@ -26,7 +42,9 @@ def summarise(tools: Tools, run: Run, *, dag_run_id: str | None = None) -> Recei
     with tools.db.transaction(run.tenant) as session:
         row = db.row(session, "corpus/select_ingestion_of_run", dag_run_id=dag_run_id)
         if row is None:
-            message = f"No ingestion of the tenant {run.tenant} is known" + (f" for the run {dag_run_id}." if dag_run_id else ".")
+            message = f"No ingestion of the tenant {run.tenant} is known" + (
+                f" for the run {dag_run_id}." if dag_run_id else "."
+            )
             raise NoSuchRun(message)
         refusals = db.rows(session, "corpus/select_refused", source_id=row["source_id"], page=_REFUSALS_SHOWN)
     return {

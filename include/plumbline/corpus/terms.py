@@ -111,9 +111,12 @@ class Terms:
 
     def tsvector(self) -> bytes:
         """Return the tsvector in the binary form of COPY."""
-        lexemes = [
-            term + _POSITIONS[min(MOST_OCCURRENCES, number)] for term, number in self.occurrences.items()
-        ]
+        try:
+            lexemes = [term + _POSITIONS[number] for term, number in self.occurrences.items()]
+        except IndexError:
+            lexemes = [
+                term + _POSITIONS[min(MOST_OCCURRENCES, number)] for term, number in self.occurrences.items()
+            ]
         return len(lexemes).to_bytes(4, "big") + b"".join(lexemes)
 
 

@@ -13,9 +13,9 @@ import os
 import signal
 import sys
 
+from plumbline.core.tokenizer import tokenizer
 from plumbline.localmodel.options import Options, read_options
 from plumbline.localmodel.server import Service
-from plumbline.localmodel.tokens import tokenizer
 from plumbline.localmodel.vectors import word_vectors
 from plumbline.localmodel.wire import Listener
 

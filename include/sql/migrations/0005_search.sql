@@ -90,7 +90,7 @@ declare
     -- So many of each half are weighed against each other.
     depth constant integer := greatest(100, 2 * wanted);
     -- The rarest words are looked up first, as many of them as lead to so many scores to be worked out.
-    most_scores constant integer := 40000;
+    most_scores constant integer := 60000;
     -- The rarest words of a very long question say what it is about.
     most_words constant integer := 32;
     -- So many chunks or fewer are compared one by one.
@@ -225,7 +225,7 @@ begin
         nearest := format('select one.chunk_id, one.embedding <=> $8 as distance from corpus.%I as one where one.tenant = $1',
                           vector_table) || restriction;
         if has_graph and allowed is null then
-            perform set_config('hnsw.ef_search', greatest(500, depth)::text, true),
+            perform set_config('hnsw.ef_search', greatest(600, depth)::text, true),
                     set_config('hnsw.iterative_scan', 'strict_order', true),
                     set_config('hnsw.max_scan_tuples', '100000', true);
             execute 'select coalesce(array_agg(chunk_id), ''{}''), coalesce(array_agg(1 - distance), ''{}'')'
@@ -324,7 +324,7 @@ begin
             perform set_config('maintenance_work_mem', least(megabytes, 2048) || 'MB', true);
         end if;
         -- pgvector's defaults (16, 64) build in 40 % of the time, and then find 89 of 100 neighbours among passages that
-        -- overlap, where these find 98.  With vectors out of line the planner would choose no helpers.
+        -- overlap, where these find 98.  Helpers are asked for: the planner would judge by the pages alone and take few.
         execute format('alter table corpus.%I set (parallel_workers = 8)', vector_table);
         execute format('create index %I on corpus.%I using hnsw (embedding halfvec_cosine_ops) '
                        'with (m = 24, ef_construction = 128)', graph_index, vector_table);

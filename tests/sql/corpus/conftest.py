@@ -38,8 +38,12 @@ def inbox(tmp_path: Path) -> Path:
     folder = tmp_path / "inbox"
     folder.mkdir()
     (folder / "handbook.md").write_text(HANDBOOK)
-    (folder / "prices.txt").write_text("A berth costs 40 euros a night. Water and power are included in the price.\n")
-    (folder / "hours.md").write_text("# Opening hours\n\nThe harbour office opens at eight and closes at six.\n")
+    (folder / "prices.txt").write_text(
+        "A berth costs 40 euros a night. Water and power are included in the price.\n"
+    )
+    (folder / "hours.md").write_text(
+        "# Opening hours\n\nThe harbour office opens at eight and closes at six.\n"
+    )
     return folder
 
 
@@ -48,7 +52,11 @@ def ingest(tools: Tools, run: Run, inbox: Path) -> Callable[..., Receipt]:
     """Ingest the inbox, each time as a run of its own, without the suite that takes seconds to start."""
 
     def once(folder: Path = inbox, *, tools: Tools = tools, **inputs: object) -> Receipt:
-        this = dataclasses.replace(run, dag_run_id=f"test__{uuid.uuid4()}", **({"tenant": inputs.pop("tenant")} if "tenant" in inputs else {}))
+        this = dataclasses.replace(
+            run,
+            dag_run_id=f"test__{uuid.uuid4()}",
+            **({"tenant": inputs.pop("tenant")} if "tenant" in inputs else {}),
+        )
         load(tools, this, folder=str(folder), **inputs)
         return summarise(tools, this, dag_run_id=this.dag_run_id)
 

@@ -52,7 +52,9 @@ def test_the_rest_of_an_awkward_inbox_is_published_and_stays_unchanged(ingest, i
 
     assert (12, 6, 6) == tuple(first[name] for name in ("found", "stored", "refused"))
     assert (12, 6, 6) == tuple(second[name] for name in ("found", "unchanged", "refused"))
-    refused = "select path, first_refused_at = last_refused_at as once from corpus.refused_document order by path"
+    refused = (
+        "select path, first_refused_at = last_refused_at as once from corpus.refused_document order by path"
+    )
     assert 6 == len(rows(refused)) == sum(not row["once"] for row in rows(refused))
 
     (inbox / DECOMPOSED).unlink()

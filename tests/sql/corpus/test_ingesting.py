@@ -26,9 +26,12 @@ def test_every_chunk_has_one_vector_and_its_span_reproduces_its_text(ingest, row
     """A citation stands on the span; a search stands on the vector."""
     summary = ingest()
 
-    assert (3, 3, 0, 0, 0) == tuple(summary[name] for name in ("found", "stored", "unchanged", "refused", "removed"))
+    assert (3, 3, 0, 0, 0) == tuple(
+        summary[name] for name in ("found", "stored", "unchanged", "refused", "removed")
+    )
     chunks = rows(
-        "select chunk.text, substr(version.text, span_start + 1, span_end - span_start) as cited, vector.chunk_id as vector "
+        "select chunk.text, substr(version.text, span_start + 1, span_end - span_start) as cited, "
+        "vector.chunk_id as vector "
         "from corpus.chunk join corpus.document_version as version using (version_id) "
         "left join corpus.embedding_1 as vector on vector.chunk_id = chunk.chunk_id"
     )
@@ -58,7 +61,9 @@ def test_an_unchanged_folder_costs_no_request(ingest, model_server):
     assert 0 == again["embedded"] == again["tokens"]
 
 
-def test_one_edited_paragraph_buys_the_chunks_whose_text_changed_and_no_other(ingest, inbox, model_server, rows):
+def test_one_edited_paragraph_buys_the_chunks_whose_text_changed_and_no_other(
+    ingest, inbox, model_server, rows
+):
     """Everything else keeps its id and its vector."""
     ingest()
     before = {row["chunk_id"]: row["text"] for row in rows("select chunk_id, text from corpus.chunk")}
@@ -85,15 +90,21 @@ def test_a_renamed_file_costs_nothing(ingest, inbox, model_server, rows):
 
     assert 0 == model_server.meter()["requests"]
     assert (1, 1, 2) == (summary["stored"], summary["removed"], summary["unchanged"])
-    assert {"employee-handbook.md", "hours.md", "prices.txt"} == {row["path"] for row in rows("select path from corpus.document")}
+    assert {"employee-handbook.md", "hours.md", "prices.txt"} == {
+        row["path"] for row in rows("select path from corpus.document")
+    }
 
 
 def test_a_change_of_metadata_costs_nothing(ingest, inbox, model_server):
     """Front matter is not embedded."""
-    (inbox / "terms.md").write_text("---\nowner: port\n---\n# Terms\n\nPayment is due within ten days of the invoice.\n")
+    (inbox / "terms.md").write_text(
+        "---\nowner: port\n---\n# Terms\n\nPayment is due within ten days of the invoice.\n"
+    )
     ingest()
     model_server.reset()
-    (inbox / "terms.md").write_text("---\nowner: harbour master\n---\n# Terms\n\nPayment is due within ten days of the invoice.\n")
+    (inbox / "terms.md").write_text(
+        "---\nowner: harbour master\n---\n# Terms\n\nPayment is due within ten days of the invoice.\n"
+    )
 
     summary = ingest()
 
@@ -112,10 +123,16 @@ def test_a_document_gone_from_the_source_leaves_no_text_no_vector_and_no_answer(
     assert [] == rows("select * from corpus.document_version where text like '%%berth%%'")
     assert [] == rows("select * from corpus.term where term like 'berth%%' and chunks > 0")
     left = "select count(*) as n from {} where not exists (select from corpus.chunk where chunk.{} = {}.{})"
-    for table, own, chunks in (("ledger.answer", "key", "answer_key"), ("corpus.chunk_terms", "chunk_id", "chunk_id"),
-                               ("corpus.embedding_1", "chunk_id", "chunk_id")):  # fmt: skip
+    for table, own, chunks in (
+        ("ledger.answer", "key", "answer_key"),
+        ("corpus.chunk_terms", "chunk_id", "chunk_id"),
+        ("corpus.embedding_1", "chunk_id", "chunk_id"),
+    ):
         assert [{"n": 0}] == rows(left.format(table, chunks, table.split(".")[1], own))
-    gone = rows("select removed_at is not null as removed, length(text_sha256) as sha from corpus.document_version where path = 'prices.txt'")
+    gone = rows(
+        "select removed_at is not null as removed, length(text_sha256) as sha from corpus.document_version "
+        "where path = 'prices.txt'"
+    )
     assert [{"removed": True, "sha": 32}] == gone
 
 
@@ -127,7 +144,9 @@ def test_a_refused_file_is_listed_with_its_reason_and_the_rest_goes_on(ingest, i
     summary = ingest()
 
     assert (5, 3, 2) == (summary["found"], summary["stored"], summary["refused"])
-    assert {"empty.md": "empty", "sheet.xyz": "unsupported"} == {row["path"]: row["code"] for row in summary["refusals"]}
+    assert {"empty.md": "empty", "sheet.xyz": "unsupported"} == {
+        row["path"]: row["code"] for row in summary["refusals"]
+    }
     assert all(row["reason"].endswith(".") for row in summary["refusals"])
 
 
@@ -228,7 +247,9 @@ def test_a_run_repeated_after_staging_reads_and_buys_nothing_again(tools, run, i
     assert (3, 3) == (summary["stored"], summary["documents"])
 
 
-def test_a_file_that_changes_between_scan_and_reading_is_refused_until_the_next_run(tools, run, inbox, ingest):
+def test_a_file_that_changes_between_scan_and_reading_is_refused_until_the_next_run(
+    tools, run, inbox, ingest
+):
     """The plan's bytes are the bytes that are read, or none."""
     plan = scan_source(tools, run, folder=str(inbox))
     (inbox / "hours.md").write_text("# Opening hours\n\nFrom nine to five.\n")
@@ -248,12 +269,18 @@ def test_another_tenant_sees_nothing_and_pays_for_itself(ingest, rows, model_ser
     second = ingest(tenant="acme")
 
     assert first["embedded"] == second["embedded"] == model_server.meter()["inputs"]
-    assert 3 == len(rows("select from corpus.document", tenant="main")) == len(rows("select from corpus.document", tenant="acme"))
+    assert (
+        3
+        == len(rows("select from corpus.document", tenant="main"))
+        == len(rows("select from corpus.document", tenant="acme"))
+    )
     assert [] == rows("select from corpus.document", tenant="nobody")
 
 
-def test_another_dimension_builds_a_new_index_and_swaps_it_in_one_commit(scratch, database, tmp_path, model_server, ingest, rows):
-    """Going live changes the model: every published chunk, whatever its source, gets its vector before searches switch."""
+def test_another_dimension_builds_a_new_index_and_swaps_it_in_one_commit(
+    scratch, database, tmp_path, model_server, ingest, rows
+):
+    """Going live changes the model: every chunk, whatever its source, has its vector before searches switch."""
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "boats.md").write_text("# Boats\n\nThe tug is called Marianne.\n")
     ingest(tmp_path / "more")
@@ -265,7 +292,8 @@ def test_another_dimension_builds_a_new_index_and_swaps_it_in_one_commit(scratch
     assert 128 == summary["dimensions"]
     assert first["chunks"] + 1 == summary["embedded"]
     assert [("embedding_1", "retired"), ("embedding_2", "in_force")] == [
-        (row["table_name"], row["state"]) for row in rows("select table_name, state from corpus.vector_index order by 1")
+        (row["table_name"], row["state"])
+        for row in rows("select table_name, state from corpus.vector_index order by 1")
     ]
     assert [] == rows(
         "select from corpus.chunk left join corpus.embedding_2 as v using (chunk_id) where v.chunk_id is null"
@@ -279,7 +307,11 @@ def test_lineage_leads_from_a_vector_back_to_the_bytes_of_the_file(ingest, rows)
 
     edges = rows("select * from lineage.edge")
     kinds = {(edge["cause_kind"], edge["effect_kind"]) for edge in edges}
-    assert {("source_version", "document_version"), ("document_version", "chunk"), ("chunk", "vector")} == kinds
+    assert {
+        ("source_version", "document_version"),
+        ("document_version", "chunk"),
+        ("chunk", "vector"),
+    } == kinds
     assert all(len(edge["effect_sha256"]) == 32 and edge["code_version"] == "test" for edge in edges)
     assert {"local-wordllama"} == {edge["model"] for edge in edges if edge["effect_kind"] == "vector"}
 
@@ -328,7 +360,9 @@ def test_the_inbox_must_exist(tools, run, tmp_path: Path):
         load(tools, run, folder=str(tmp_path / "nowhere"))
 
 
-def test_the_plan_of_a_change_of_model_counts_every_source(tools, run, scratch, model_server, tmp_path, ingest, inbox):
+def test_the_plan_of_a_change_of_model_counts_every_source(
+    tools, run, scratch, model_server, tmp_path, ingest, inbox
+):
     """Going live buys everything anew, and the plan, which costs nothing, says so beforehand."""
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "boats.md").write_text("# Boats\n\nThe tug is called Marianne.\n")
@@ -346,7 +380,9 @@ def test_the_plan_of_a_change_of_model_counts_every_source(tools, run, scratch, 
     assert plan["to_buy"] == summary["chunks"] + 1
 
 
-def test_a_document_that_moves_to_another_source_is_not_paid_for_again(tools, run, tmp_path, ingest, inbox, model_server):
+def test_a_document_that_moves_to_another_source_is_not_paid_for_again(
+    tools, run, tmp_path, ingest, inbox, model_server
+):
     """One publication does not delete the answer that the other run has found."""
     other = tmp_path / "other"
     other.mkdir()
@@ -380,7 +416,13 @@ def test_two_tries_at_one_shard_leave_the_documents_once(tools, run, inbox, inge
     databases = [Database.of(tools_connection(tools)) for _ in range(2)]
     with ThreadPoolExecutor() as pool:
         tries = [
-            pool.submit(prepare_documents, dataclasses.replace(tools, db=database), run, ingestion_id=plan["ingestion_id"], shard=0)
+            pool.submit(
+                prepare_documents,
+                dataclasses.replace(tools, db=database),
+                run,
+                ingestion_id=plan["ingestion_id"],
+                shard=0,
+            )
             for database in databases
         ]
         for one in tries:
@@ -399,7 +441,9 @@ def test_a_page_staged_by_a_run_that_was_overtaken_does_not_disturb_the_later_on
     (inbox / "hours.md").write_text("# Opening hours\n\nFrom nine to five.\n")
     later = scan_source(tools, run, folder=str(inbox))
     with tools.db.transaction("main") as session:
-        session.execute("update corpus.staged_document set source_sha256 = sha256('something else') where path = 'prices.txt'")
+        session.execute(
+            "update corpus.staged_document set source_sha256 = sha256('something else') where path = 'prices.txt'"
+        )
 
     prepare_documents(tools, run, ingestion_id=later["ingestion_id"], shard=0)
 
@@ -430,7 +474,9 @@ def test_a_folder_of_refused_files_only_is_published_with_their_reasons(tmp_path
     assert (2, 2, 0) == (summary["found"], summary["refused"], summary["chunks"])
 
 
-def test_the_same_text_in_two_files_is_bought_once_and_outlives_one_of_them(ingest, inbox, model_server, rows):
+def test_the_same_text_in_two_files_is_bought_once_and_outlives_one_of_them(
+    ingest, inbox, model_server, rows
+):
     """The answer goes with the last chunk that uses it."""
     (inbox / "copy.txt").write_text((inbox / "prices.txt").read_text())
     first = ingest()
@@ -439,7 +485,9 @@ def test_the_same_text_in_two_files_is_bought_once_and_outlives_one_of_them(inge
 
     ingest()
 
-    assert 1 == len(rows("select from ledger.answer join corpus.chunk on answer_key = key where text like 'A berth%%'"))
+    assert 1 == len(
+        rows("select from ledger.answer join corpus.chunk on answer_key = key where text like 'A berth%%'")
+    )
 
 
 def tools_connection(tools: Tools):
@@ -450,6 +498,9 @@ def tools_connection(tools: Tools):
 def _address(tools: Tools) -> dict[str, object]:
     parts = psycopg.conninfo.conninfo_to_dict(tools.db._conninfo)
     return {
-        "host": parts["host"], "port": int(parts["port"]), "schema": parts["dbname"], "login": parts["user"],
+        "host": parts["host"],
+        "port": int(parts["port"]),
+        "schema": parts["dbname"],
+        "login": parts["user"],
         "password": parts["password"],
-    }  # fmt: skip
+    }

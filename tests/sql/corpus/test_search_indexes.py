@@ -198,6 +198,17 @@ def test_a_word_that_everybody_has_still_finds_the_best_first(app, keeper):
     assert [4] * 5 == [row["text"].count("often") for row in texts]
 
 
+def test_vectors_that_all_point_the_other_way_leave_the_order_to_the_words(app, owner):
+    """A cosine below zero says no more than one of zero; divided by the best of them it would decide everything."""
+    owner.execute("update corpus.embedding_1 set embedding = '[1,0,0,0,0,0,0,0]'")
+    terms = ["number42", "tens3", "often"]
+
+    found = ask(app, "[-1,0.1,0,0,0,0,0,0]", terms, wanted=50)
+
+    assert sorted((row["lexical"] for row in found), reverse=True) == [row["lexical"] for row in found]
+    assert found[0]["lexical"] > 0 > found[0]["vector"]
+
+
 def test_new_rows_are_found_before_and_after_the_index_has_taken_them_in(app, keeper, owner):
     """They wait in a list of pending entries, which searches read as well."""
     keeper.execute("select corpus.build_search_indexes('main')")

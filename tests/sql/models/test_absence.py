@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import _thread
 import contextlib
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -150,7 +150,9 @@ def test_an_interruption_does_not_wait_for_the_database(
 
     def interrupt() -> None:
         wait_until(lambda: tries(caplog) >= 3)
-        _thread.interrupt_main()
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):

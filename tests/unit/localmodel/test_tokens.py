@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plumbline.localmodel.tokens import count_tokens, first_tokens, pieces, text_of, tokenizer
+from plumbline.core.tokenizer import tokenizer
+from plumbline.localmodel.tokens import count_tokens, first_tokens, pieces, text_of
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
 

@@ -32,7 +32,15 @@ def test_half_a_private_key_is_replaced_too() -> None:
     assert "[private key]" == minimise("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ")
 
 
-@pytest.mark.parametrize("text", ["", "Ask the task-force about the risk.", "The sky is blue: sk-8.", "AKIA is an airport code, not a key."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Ask the task-force about the risk.",
+        "The sky is blue: sk-8.",
+        "AKIA is an airport code, not a key.",
+    ],
+)
 def test_ordinary_text_is_left_exactly_as_it_is(text: str) -> None:
     """Otherwise its key would change and it would be bought again."""
     assert text == minimise(text)

@@ -1,4 +1,4 @@
-"""How alembic meets our database: the connection is given by `plumbline.core.migrations`, all revisions in one transaction."""
+"""How alembic meets our database: `plumbline.core.migrations` gives the connection; all share one transaction."""
 
 from alembic import context
 
