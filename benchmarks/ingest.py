@@ -4,8 +4,8 @@ What ingestion costs: `python -m benchmarks ingest --documents DIR [--dimensions
 The pipeline of the product runs against a zero-work embedding server on an embedded Postgres of its own, each
 phase in a fresh process, as an Airflow task is: a first load, an unchanged re-run, and a run after 1 % of the
 documents were changed in one sentence and 1 % removed.  `cpu_s` is user + system of the pipeline's process tree,
-imports included; `pg_cpu_s` that of the Postgres process tree; building the search indexes (`index_cpu_s`) and the suite of Great
-Expectations (`checks_cpu_s`, both sides) are measured apart.
+imports included; `pg_cpu_s` that of the Postgres process tree; building the search indexes (`index_cpu_s`) and the
+suite of Great Expectations (`checks_cpu_s`, both sides) are measured apart.
 """
 
 from __future__ import annotations

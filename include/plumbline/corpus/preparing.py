@@ -119,7 +119,7 @@ def prepare_documents(tools: Tools, run: Run, *, ingestion_id: str, shard: int) 
         "reused": usage.reused,
         "requests": usage.requests,
         "tokens": usage.tokens,
-        "cost_usd": str(usage.cost_usd),
+        "cost_usd": f"{usage.cost_usd:f}",
         "model": door.model,
     }
 

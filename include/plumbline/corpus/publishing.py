@@ -128,7 +128,7 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
         "ingestion_id": str(row["ingestion_id"]),
         **answered,
         **{name: row[name] for name in counts},
-        "cost_usd": str(row["cost_usd"]),
+        "cost_usd": f"{row['cost_usd']:f}",
     }
 
 
