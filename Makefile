@@ -53,4 +53,6 @@ lock:  ## write requirements*.txt anew from requirements*.in (UPGRADE=1 for the 
 	$(BOOTSTRAP) lock $(if $(UPGRADE),--upgrade)
 
 clean: down  ## stop everything and remove .plumbline and .venv
-	@rm -rf "$${PLUMBLINE_HOME:-.plumbline}" .venv
+	@home="$${PLUMBLINE_HOME:-.plumbline}"; \
+	if [ ! -e "$$home" ] || [ -e "$$home/secrets" ] || [ -e "$$home/ports.json" ]; then rm -rf "$$home" .venv; \
+	else echo "$$home does not look like a state folder of ours; it is left alone." >&2; rm -rf .venv; exit 1; fi

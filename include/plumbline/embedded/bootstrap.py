@@ -87,7 +87,9 @@ def unsuitable_machine(system: str, machine: str, glibc: tuple[int, ...] | None)
     return None
 
 
-def announcement(purpose: str, project: Path, megabytes: int, source: str) -> str:
+def announcement(
+    purpose: str, project: Path, megabytes: int, source: str, provider: str | None = None
+) -> str:
     """Return what is said first: how much will be downloaded and what will happen.  Pure."""
     fetch = f"download at most {megabytes} MB of packages from {source} into .venv" if megabytes else ""
     lines = [fetch or "nothing to download: .venv already holds the locked packages"]
@@ -99,11 +101,14 @@ def announcement(purpose: str, project: Path, megabytes: int, source: str) -> st
     else:
         lines.append("run the tests on real parts of their own, which are gone afterwards")
     steps = "".join(f"  {number}. {line}\n" for number, line in enumerate(lines, 1))
-    closing = (
-        "No key, no account, no root. `make down` stops it, `make clean` removes it.\n"
-        if purpose == "demo"
-        else ""
-    )
+    closing = ""
+    if purpose == "demo":
+        who = (
+            f"The connection plumbline_openai is set: the model at {provider} answers, now and every hour, and is paid."
+            if provider
+            else "No key, no account, no root."
+        )
+        closing = f"{who} `make down` stops it, `make clean` removes it.\n"
     return f"Plumbline, in {project}:\n{steps}{closing}"
 
 
@@ -120,6 +125,14 @@ def room_message(needed: int, free: int, folder: Path) -> str | None:
     return f"Not enough room: {needed} MB are needed and {folder} has {free} MB free; make room and run this again."
 
 
+def _provider() -> str | None:
+    """Where the connection that goes live points, None where none is set: then the embedded model server answers."""
+    from plumbline.core.settings import Settings
+
+    connection = Settings.load(project=PROJECT).connection("plumbline_openai")
+    return (connection.host or "https://api.openai.com/v1") if connection else None
+
+
 def _prepare(purpose: str) -> None:
     from plumbline.embedded import fetching, installing
     from plumbline.embedded.packages import configured_source
@@ -131,7 +144,7 @@ def _prepare(purpose: str) -> None:
     lock = (PROJECT / ("requirements-dev.txt" if dev else "requirements.txt")).read_text(encoding="utf-8")
     download, installed = sizes_in(lock)
     megabytes = 0 if complete else download + fetching.WHEEL_MEGABYTES
-    print(announcement(purpose, PROJECT, megabytes, source.name), flush=True)
+    print(announcement(purpose, PROJECT, megabytes, source.name, _provider()), flush=True)
     if complete:
         return
     _check_room(environment, download, installed)

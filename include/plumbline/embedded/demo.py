@@ -51,6 +51,8 @@ def run_demo(documents: Path) -> int:
     installation = Installation.here()
     with installation.home.alone(), _undone_when_interrupted(installation) as started:
         seconds = _start(installation, started)
+        with outcome.opened(installation) as found:
+            found.announce_spending(folder.resolve())
         began = time.monotonic()
         try:
             run_id = _ingest(installation, folder.resolve())
@@ -123,10 +125,10 @@ def task_line(tasks: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _start(installation: Installation, started: list[str]) -> dict[str, float]:
-    """Start what does not run, and what still runs on packages that have been replaced since."""
+    """Start what does not run, and what runs with packages or settings that have been replaced since."""
     with Progress("start the parts") as progress:
         if installation.outdated():
-            progress.show("ending the parts that run on packages of before")
+            progress.show("ending the parts that run with the packages or settings of before")
             installation.down()
         seconds = installation.up(progress.show, started)
         progress.done("PostgreSQL, the model server and Airflow answer on 127.0.0.1")

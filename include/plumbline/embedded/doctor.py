@@ -233,8 +233,8 @@ def _words(error: BaseException) -> str:
     return last_telling_line(str(error)) if str(error) else type(error).__name__
 
 
-COMMON: tuple[Check, ...] = (check_python, check_environment, check_disk, check_secrets, check_database)
+COMMON: tuple[Check, ...] = (check_python, check_disk, check_secrets, check_database)
 """Checks for every form."""
 
-EMBEDDED: tuple[Check, ...] = (check_postgres, check_model, check_airflow, check_loopback)
+EMBEDDED: tuple[Check, ...] = (check_environment, check_postgres, check_model, check_airflow, check_loopback)
 """Checks for the embedded form alone."""

@@ -29,6 +29,19 @@ class Outcome:
     tools: Tools
     run: Run
 
+    def announce_spending(self, folder: Path) -> None:
+        """Where a provider is paid, say beforehand what this run will cost."""
+        from plumbline.cli.app import console
+        from plumbline.corpus.planning import plan_ingestion
+
+        if self.tools.provider is None:
+            return
+        plan = plan_ingestion(self.tools, self.run, folder=str(folder))
+        console.print(
+            f"This run will buy {plan['to_buy']:,} embeddings from {plan['answered_by']}: "
+            f"{plan['tokens']:,} tokens, ${plan['cost_usd']:.6f}."
+        )
+
     def summary(self, dag_run_id: str) -> dict[str, Any]:
         """Return the figures of a run of the DAG."""
         from plumbline.corpus.summary import summarise

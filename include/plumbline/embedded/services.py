@@ -10,6 +10,8 @@ What can happen side by side does.  A part that already runs is left as it is, a
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
 import sys
@@ -51,7 +53,10 @@ _END_SECONDS = 20.0
 _SERVER_SECONDS = 1.0  # Airflow's API server lingers for ten seconds after it has closed everything
 _PAUSE = 0.2
 _HEALTHY = "healthy"
-_PACKAGES = "packages.json"
+_STARTED_WITH = "started_with.json"
+_OURS = ("PLUMBLINE_", "AIRFLOW_")
+_OF_A_RUN = {"PLUMBLINE_INBOX", "PLUMBLINE_CODE_VERSION", "PLUMBLINE_DATA"}
+"""Settings that do not matter to parts that run already."""
 
 
 @dataclass(slots=True)
@@ -121,12 +126,23 @@ class Installation:
                 raise part.failed((log_begins or {}).get(part.name, 0))
 
     def outdated(self) -> bool:
-        """Whether parts run that were started with other packages than those installed now."""
-        stamp = read_json(self.home.records / _PACKAGES)
-        return bool(stamp) and stamp != self._packages() and any(part.running() for part in self.parts)
+        """Whether parts run that were started with other packages or settings than those of now."""
+        stamp = read_json(self.home.records / _STARTED_WITH)
+        return bool(stamp) and stamp != self._started_with() and any(part.running() for part in self.parts)
 
-    def _packages(self) -> dict[str, str]:
-        return {"lock": Environment(self.project).stamp().get("requirements.txt", ""), "python": sys.version}
+    def _started_with(self) -> dict[str, str]:
+        """What the parts have taken in at their start; of the settings, which hold secrets, a keyed fingerprint."""
+        ours = {
+            name: value
+            for name, value in self.inherited.items()
+            if name.startswith(_OURS) and name not in _OF_A_RUN
+        }
+        key = self.home.secrets.value("fingerprint").encode()
+        return {
+            "lock": Environment(self.project).stamp().get("requirements.txt", ""),
+            "python": sys.version,
+            "settings": hmac.new(key, json.dumps(sorted(ours.items())).encode(), hashlib.sha256).hexdigest(),
+        }
 
     def up(self, say: Callable[[str], None], started: list[str]) -> dict[str, float]:
         """
@@ -139,7 +155,7 @@ class Installation:
             PartFailed: A part died or did not answer in time.
         """
         self.home.make()
-        write_atomically(self.home.records / _PACKAGES, json.dumps(self._packages()))
+        write_atomically(self.home.records / _STARTED_WITH, json.dumps(self._started_with()))
         return _Start(self, say, started).run()
 
     def down(self, say: Callable[[str], None] = lambda _: None) -> list[str]:

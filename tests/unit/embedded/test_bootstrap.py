@@ -61,6 +61,15 @@ def test_the_size_is_said_before_anything_is_downloaded(tmp_path):
     assert "make clean" in said
 
 
+def test_a_provider_that_will_be_paid_is_announced(tmp_path):
+    """With a key set, nobody reads that none is needed."""
+    said = announcement("demo", tmp_path, 0, "mirror.example", "https://api.example.com/v1")
+
+    assert "the model at https://api.example.com/v1 answers" in said
+    assert "is paid" in said
+    assert "No key" not in said
+
+
 def test_nothing_is_announced_as_download_when_the_environment_is_complete(tmp_path):
     """A second run downloads nothing."""
     assert "nothing to download" in announcement("demo", tmp_path, 0, "mirror.example")
