@@ -278,16 +278,15 @@ def test_another_tenant_sees_nothing_and_pays_for_itself(ingest, rows, model_ser
 
 
 def test_another_dimension_builds_a_new_index_and_swaps_it_in_one_commit(
-    scratch, database, tmp_path, model_server, ingest, rows
+    tools, tmp_path, model_server, ingest, rows
 ):
     """Going live changes the model: every chunk, whatever its source, has its vector before searches switch."""
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "boats.md").write_text("# Boats\n\nThe tug is called Marianne.\n")
     ingest(tmp_path / "more")
     first = ingest()
-    with scratch.tools(database, home=tmp_path, model_url=None) as other:
-        smaller = _with_dimensions(other, model_server, 128)
-        summary = ingest(tools=smaller)
+    smaller = _with_dimensions(tools, model_server, 128)
+    summary = ingest(tools=smaller)
 
     assert 128 == summary["dimensions"]
     assert first["chunks"] + 1 == summary["embedded"]
