@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import signal
 import sys
 
 NAMES = ("ingest", "search", "search_scale")
@@ -22,6 +23,8 @@ def main(arguments: list[str]) -> int:
         module.add_arguments(command)
         command.add_argument("--json", action="store_true", help="one JSON object on one line, for machines")
     options = parser.parse_args(arguments)
+    # Asked to end, it still stops the services that it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     figures = modules[options.name].run(options)
     print(json.dumps(figures, indent=None if options.json else 2))
     return 0

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import sys
 import tempfile
@@ -54,16 +55,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--chunks", type=int, default=100_000)
     parser.add_argument("--dimensions", type=int, default=DIMENSIONS)
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=PROJECT_ROOT.parent / "shared" / "data",
-        help="the data sets (PLUMBLINE_DATA)",
-    )
+    usual = Path(os.environ.get("PLUMBLINE_DATA") or PROJECT_ROOT.parent / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=usual, help="folder of the data sets (PLUMBLINE_DATA)")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Fill two tenants, build their indexes, ask both, and return the figures."""
+    if not any(options.data.glob("retrieval_*/corpus*.jsonl")):
+        raise SystemExit(
+            f"There are no data sets in {options.data}: name their folder with --data or PLUMBLINE_DATA."
+        )
     with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
         Path(folder).chmod(0o755)
         with scratch_server(Path(folder) / "postgres") as scratch:
