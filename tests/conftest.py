@@ -11,6 +11,7 @@ its first import; so the environment is set here before, and test modules import
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,12 @@ from plumbline.localmodel.testing import RunningServer, running_server
 DATA = Path(os.environ.get("PLUMBLINE_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
 DAGS = PROJECT_ROOT / "dags"
+
+
+def pytest_configure() -> None:
+    """Let tests be interrupted: a shell that starts them in the background has them ignore SIGINT."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -200,7 +200,7 @@ def status(*, tenant: Tenant = None, as_json: Json = False) -> None:
 def show_summary(summary: dict[str, Any]) -> None:
     """Print what an ingestion came to."""
     by = f"by {summary['answered_by']} ({summary['dimensions']} dimensions)"
-    console.print(f"[bold]{escape(str(summary['source']))}[/bold], {by}")
+    console.print(f"[bold]{escape(str(summary['source']))}[/bold], {by}", soft_wrap=True)
     passed = summary["checks"] - summary["checks_failed"]
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right")

@@ -147,8 +147,6 @@ def test_an_interruption_does_not_wait_for_the_database(
     """Whoever ends a task gets it ended; the call is in the book as cut off."""
     monkeypatch.setattr(streams, "_GRACE_SECONDS", 0.2)
     model_server.fault("slow", times=1, seconds=1)
-    # A shell that starts the tests in the background has them ignore SIGINT.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupt() -> None:
         wait_until(lambda: tries(caplog) >= 3)
@@ -157,11 +155,8 @@ def test_an_interruption_does_not_wait_for_the_database(
         signal.pthread_kill(main, signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            start_to_buy(live, book, outage, lambda: None)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with pytest.raises(KeyboardInterrupt):
+        start_to_buy(live, book, outage, lambda: None)
     wait_until(lambda: "given up" in caplog.text)
     outage.end()
 
