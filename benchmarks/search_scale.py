@@ -112,9 +112,9 @@ class _Bench:
         began = time.perf_counter()
         for start in range(0, count, _AT_ONCE):
             some = [next(passages) for _ in range(min(_AT_ONCE, count - start))]
-            vectors = self._embed([passage.text for passage in some])
-            kept.append(vectors.astype(np.float16).astype(np.float32))
-            self._write(tenant, table, start, some, vectors)
+            vectors = word_vectors().embed([passage.text for passage in some])
+            kept.append(vectors)
+            self._write(tenant, table, start, some, self._turned(vectors))
             print(f"{tenant}: {start + len(some):,} chunks", file=sys.stderr)
         self._vectors[tenant] = np.concatenate(kept)
         with self._session(tenant) as session:
@@ -134,10 +134,10 @@ class _Bench:
 
     def ask(self, tenant: str) -> dict[str, Any]:
         """Rank the questions in every way; return the times and the recall of the vector half."""
-        vectors = self._embed([text for _, text in self._questions])
+        vectors = word_vectors().embed([text for _, text in self._questions])
         queries = [
             Query(text, language, query_terms(text, _first(language)), vector.tolist(), MODEL, "")
-            for (language, text), vector in zip(self._questions, vectors, strict=True)
+            for (language, text), vector in zip(self._questions, self._turned(vectors), strict=True)
         ]
         ways: dict[str, tuple[list[Query], Filters | None]] = {
             "vector": ([replace(query, terms=[]) for query in queries], None),
@@ -161,8 +161,13 @@ class _Bench:
             session.execute("vacuum (analyze)")
 
     def _recall(self, tenant: str, found: Sequence[Sequence[Any]], vectors: Vectors) -> float:
-        """How many of the ten nearest by comparing all were found; a tie with the tenth counts as found."""
-        cosines = vectors.astype(np.float16).astype(np.float32) @ self._vectors[tenant].T
+        """
+        How many of the ten nearest by comparing all were found.
+
+        Turning keeps angles, so the vectors are compared as they were before.  Who is as near as the tenth, to the
+        precision of the stored half-floats, counts as found.
+        """
+        cosines = vectors @ self._vectors[tenant].T
         place = {chunk_id: number for number, chunk_id in enumerate(self._ids[tenant])}
         wanted = min(_RECALL_AT, cosines.shape[1])
         shares = []
@@ -171,8 +176,7 @@ class _Bench:
             shares.append(sum(row[place[hit["chunk_id"]]] >= tenth for hit in hits) / wanted)
         return round(float(np.mean(shares)), 4)
 
-    def _embed(self, texts: list[str]) -> Vectors:
-        vectors = word_vectors().embed(texts)
+    def _turned(self, vectors: Vectors) -> Vectors:
         return vectors if self._turn is None else vectors @ self._turn
 
     def _write(
