@@ -18,7 +18,7 @@ from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
 from plumbline.corpus.intake import ACCESS_CODES
 from plumbline.corpus.preparing import Superseded
-from plumbline.corpus.sources import known_as
+from plumbline.corpus.sources import INGESTION_COUNTS, known_as
 from plumbline.provenance.checks import gate
 
 if TYPE_CHECKING:
@@ -94,40 +94,27 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
     if staged["documents"] or removed_chunks or plan["index_state"] == "building":
         db.run(session, "corpus/delete_unused_answers", **ingestion)
 
-    db.run(session, "corpus/upsert_refusals", **source, **ingestion, pipeline=plan["pipeline"])
-    db.run(session, "corpus/delete_mended_refusals", **source, **ingestion, access_codes=sorted(ACCESS_CODES))
-    row = db.row(
-        session,
-        "corpus/publish_ingestion",
-        **source,
-        **ingestion,
-        dag_id=plan["dag_id"],
-        dag_run_id=plan["dag_run_id"],
-        keys_used=staged["keys"],
-        chunks_added=sum(kept_or_added),
-        chunks_kept=len(kept_or_added) - sum(kept_or_added),
-        chunks_removed=removed_chunks,
-    )
+    chunks = {
+        "chunks_added": sum(kept_or_added),
+        "chunks_kept": len(kept_or_added) - sum(kept_or_added),
+        "chunks_removed": removed_chunks,
+    }
+    return _close(session, plan, {**chunks, "keys_used": staged["keys"]})
+
+
+def _close(session: Session, plan: DictRow, counted: dict[str, int]) -> Receipt:
+    """Write down what was refused and what the ingestion came to; return it as the receipt."""
+    keys = {"source_id": plan["source_id"], "ingestion_id": plan["ingestion_id"]}
+    db.run(session, "corpus/upsert_refusals", **keys, pipeline=plan["pipeline"])
+    db.run(session, "corpus/delete_mended_refusals", **keys, access_codes=sorted(ACCESS_CODES))
+    whose = {"dag_id": plan["dag_id"], "dag_run_id": plan["dag_run_id"]}
+    row = db.row(session, "corpus/publish_ingestion", **keys, **whose, **counted)
     assert row is not None  # noqa: S101 - the ingestion is locked
-    counts = (
-        "found",
-        "stored",
-        "unchanged",
-        "refused",
-        "removed",
-        "chunks_added",
-        "chunks_kept",
-        "chunks_removed",
-        "embedded",
-        "reused",
-        "requests",
-        "tokens",
-    )
-    answered = {"model": plan["model"], "answered_by": known_as(plan["model"])}
     return {
         "ingestion_id": str(row["ingestion_id"]),
-        **answered,
-        **{name: row[name] for name in counts},
+        "model": plan["model"],
+        "answered_by": known_as(plan["model"]),
+        **{name: row[name] for name in INGESTION_COUNTS},
         "cost_usd": f"{row['cost_usd']:f}",
     }
 

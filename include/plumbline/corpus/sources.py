@@ -36,6 +36,22 @@ def source_of(tools: Tools, run: Run, folder: str | None, name: str | None) -> S
     return Source(stable_uuid("source", run.tenant, name), name, location)
 
 
+INGESTION_COUNTS = (
+    "found",
+    "stored",
+    "unchanged",
+    "refused",
+    "removed",
+    "chunks_added",
+    "chunks_kept",
+    "chunks_removed",
+    "embedded",
+    "reused",
+    "requests",
+    "tokens",
+)
+"""What an ingestion counts, as columns of corpus.ingestion; receipts and summaries give all of them."""
+
 STAND_IN = "local-wordllama"
 """The embedding model of the embedded server; whatever it answers is said to come from it."""
 

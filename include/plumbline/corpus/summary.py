@@ -6,27 +6,10 @@ from plumbline.core import db
 from plumbline.core.errors import Fatal
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
-from plumbline.corpus.sources import known_as
+from plumbline.corpus.sources import INGESTION_COUNTS, known_as
 
 _REFUSALS_SHOWN = 1000
-_COUNTS = (
-    "found",
-    "stored",
-    "unchanged",
-    "refused",
-    "removed",
-    "documents",
-    "chunks",
-    "chunks_added",
-    "chunks_kept",
-    "chunks_removed",
-    "embedded",
-    "reused",
-    "requests",
-    "tokens",
-    "checks",
-    "checks_failed",
-)
+_COUNTS = (*INGESTION_COUNTS, "documents", "chunks", "checks", "checks_failed")
 
 
 class NoSuchRun(Fatal):
