@@ -32,19 +32,11 @@ BREAK_STAGED = {
     "every_staged_document_has_chunks": "delete from corpus.staged_chunk",
     "nothing_unplanned_is_staged": "delete from corpus.ingestion_file where path = 'leave.md'",
 }
-OTHER_VERSION = (
-    "with copy as (insert into corpus.document_version select gen_random_uuid(), tenant, document_id, source_id, path, "
-    "source_sha256, text_sha256, text, title, language, pages, pipeline, code_version, run_id "
-    "from corpus.document_version where path = 'leave.md' returning version_id) "
-    "update corpus.chunk set version_id = copy.version_id from copy where document_id in "
-    "(select document_id from corpus.document where path = 'leave.md')"
-)
 BREAK_PUBLISHED = {
     "counts_reconcile": "update corpus.ingestion set stored = stored - 1, unchanged = unchanged + 1",
     "every_chunk_has_its_words": "delete from corpus.chunk_terms",
     "every_chunk_has_one_vector": "delete from corpus.embedding_1",
     "frequencies_equal_the_counts": "update corpus.term set chunks = chunks + 1",
-    "no_chunk_is_of_an_old_version": OTHER_VERSION,
     "ordinals_have_no_holes": "update corpus.chunk set ordinal = ordinal + 5",
     "removed_documents_left_nothing": "update corpus.ingestion_file set action = 'remove'",
     "spans_reproduce_the_text": "update corpus.chunk set span_start = span_start + 1",

@@ -30,6 +30,7 @@ _COMPARED_FROM = 1_200
 
 _ADDRESSES = re.compile(r"https?://\S+|[\w.+-]{1,64}@\S+")
 _NOISE = re.compile(r"[\d\W_]+")
+_PLAIN_NOISE = {code: " " for code in range(128) if not chr(code).isalpha()}
 _CODED = re.compile(r"[A-Za-z0-9+/_=-]{48,}")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _KANA = re.compile(r"[\u3040-\u30ff]")
@@ -86,8 +87,10 @@ def _predict(text: str, at_most: int) -> tuple[str, bool]:
     """The language and whether the model is sure of it."""
     if "://" in text or "@" in text or _CODED.search(text):
         text = _CODED.sub(" ", _ADDRESSES.sub(" ", text))
-    words = _NOISE.sub(" ", text)[:at_most].strip()
-    wide = len(_WIDE.findall(words))
+    plain = text.isascii()
+    words = " ".join(text.translate(_PLAIN_NOISE).split()) if plain else _NOISE.sub(" ", text)
+    words = words[:at_most].strip()
+    wide = 0 if plain else len(_WIDE.findall(words))
     if len(words) < _LEAST_LETTERS and wide < _LEAST_WIDE_LETTERS:
         return UNDETERMINED, False
     if words.isupper():
@@ -95,7 +98,7 @@ def _predict(text: str, at_most: int) -> tuple[str, bool]:
     labels, scores = _model().predict(words)
     code, score = (labels[0].removeprefix("__label__"), float(scores[0])) if len(labels) else ("", 0.0)
     code = _SAME_FOR_US.get(code, code)
-    if 3 * len(_HAN.findall(words)) > len(words) and code not in _KNOWN_BY_SCRIPT:
+    if wide and 3 * len(_HAN.findall(words)) > len(words) and code not in _KNOWN_BY_SCRIPT:
         code, score = "zh", 1.0
     if code == "ja" and not _KANA.search(words):
         code = "zh"  # Japanese is hardly ever written without kana

@@ -6,8 +6,8 @@ Promises:
 - A document and a query are cut in the same way, so what was written can be found as it was written: words by their
   stem in their language, numbers and identifiers whole and in parts, Chinese, Japanese and Korean in pairs of
   characters.
-- How often a term occurs survives in the tsvector: a term has as many positions as occurrences (to 255), and the
-  search function reads that number back for an exact BM25.
+- How often a term occurs survives in the tsvector: a term has as many positions as occurrences (to 255; none, for one),
+  and the search function reads that number back for an exact BM25.
 - It is cheap: each distinct word of a language is looked at once and remembered, within bounds.
 
 If documents and queries were cut differently, search would go on and quietly find less.
@@ -92,8 +92,9 @@ _PIECE = re.compile(f"([{_PAIRED}]+)|([{_TRIPLED}]+)|(?:[^\\W_{_PAIRED}{_TRIPLED
 _NUMBER = re.compile(r"\d[\d.,]*")
 _SIGNED = re.compile(r"[A-Za-z](?:\+\+|#)")
 _ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05bd\u0640\u064b-\u065f\u0670]")
-_POSITIONS = [b""] + [
-    struct.pack(f"!H{number}H", number, *range(1, number + 1)) for number in range(1, MOST_OCCURRENCES + 1)
+# Most terms occur once; without a position they count the same and take half the room.
+_POSITIONS = [b"", struct.pack("!H", 0)] + [
+    struct.pack(f"!H{number}H", number, *range(1, number + 1)) for number in range(2, MOST_OCCURRENCES + 1)
 ]
 
 
@@ -212,6 +213,11 @@ class _Vocabulary(dict[bytes, "bytes | tuple[bytes, ...]"]):
         return entry
 
     def _terms(self, word: str) -> list[str]:
+        if (
+            len(word) <= _LONGEST and word.isascii() and word.isalpha()
+        ):  # most words: nothing to cut or to fold
+            word = word.lower()
+            return [] if word in self._stop else [self._stem(word)]
         word = word.strip("_-.,@") if word[-1] not in "+#" else word
         if not word.isascii():
             word = unicodedata.normalize("NFKC", word)

@@ -121,7 +121,7 @@ class Ledger:
         self._run = run
         self._endpoint = endpoint
         self._sensitivity = sensitivity
-        self._adopted: list[uuid.UUID] = []
+        self._left_open: list[uuid.UUID] = []
 
     def claim(
         self, use: str, wanted: Sequence[Input], price: Price, body: Callable[[Sequence[Input]], bytes]
@@ -197,19 +197,27 @@ class Ledger:
         """Leave a call that was cut off: `sent` where it will be repeated, else `unknown`: a person decides."""
         with self._session.transaction() as session:
             db.run(session, "ledger/update_call_open", **_course(call, history), state=state, error=error)
+        if state == "unknown":
+            self._left_open.append(call.call_id)
 
     def _lock_claims(self, session: Session) -> None:
         db.run(session, "ledger/lock_claims", tenant=self._run.tenant, model=self._endpoint.model)
 
     def _rivals(self, session: Session, keys: ByteaArray) -> list[DictRow]:
-        return db.rows(
+        rivals = db.rows(
             session,
             "ledger/select_rivals",
             keys=keys,
             model=self._endpoint.model,
             holder=self._session.holder,
-            adopted=self._adopted,
+            left_open=self._left_open,
         )
+        if not rivals:
+            return []
+        ids, times = [rival["call_id"] for rival in rivals], [rival["call_at"] for rival in rivals]
+        calls = db.rows(session, "ledger/select_calls", call_ids=ids, times=times)
+        how = {call["call_id"]: call for call in calls}
+        return [{**rival, **how[rival["call_id"]]} for rival in rivals]
 
     def _take_over(self, session: Session, cut_off: Iterable[DictRow]) -> Claim:
         adopted, at_stake = [], []
@@ -230,7 +238,7 @@ class Ledger:
                     error=_CUT_OFF,
                 )
             at_stake.append(AtStake(call.call_id, found["tokens_planned"], found["cost_planned_usd"]))
-        self._adopted += [call.call_id for call in adopted]
+        self._left_open += [call.call_id for call in adopted]
         return Claim(adopted=tuple(adopted), at_stake=tuple(at_stake))
 
     def _read_call(self, found: DictRow) -> Call:

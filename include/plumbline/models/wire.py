@@ -116,10 +116,11 @@ def _rows(data: object, inputs: int) -> list[Any]:
 
 def _matrix(rows: list[Any], dimensions: int) -> NDArray[np.float16]:
     import numpy as np
+    import pybase64
 
     try:
         if all(isinstance(row, str) for row in rows):
-            parts = [binascii.a2b_base64(row) for row in rows]
+            parts = [pybase64.b64decode(row, validate=True) for row in rows]
             if any(len(part) != len(parts[0]) for part in parts):
                 raise ValueError
             full = np.frombuffer(b"".join(parts), "<f4").reshape(len(rows), -1)

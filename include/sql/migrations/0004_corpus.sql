@@ -187,7 +187,8 @@ create table corpus.document (
     metadata jsonb not null default '{}',
     first_published_at timestamptz not null default now(),
     published_at timestamptz not null default now(),
-    unique (source_id, path)
+    unique (source_id, path),
+    unique (document_id, version_id)
 );
 comment on table corpus.document is 'The documents that are searchable now.';
 comment on column corpus.document.document_id is 'Id, made of source and path.';
@@ -208,8 +209,8 @@ comment on column corpus.document.published_at is 'When its present version beca
 create table corpus.chunk (
     chunk_id uuid primary key,
     tenant text not null,
-    document_id uuid not null references corpus.document on delete cascade,
-    version_id uuid not null references corpus.document_version,
+    document_id uuid not null,
+    version_id uuid not null,
     ordinal integer not null check (ordinal >= 0),
     span_start integer not null check (span_start >= 0),
     span_end integer not null,
@@ -221,7 +222,9 @@ create table corpus.chunk (
     text_sha256 bytea not null,
     answer_key bytea not null,
     check (span_end > span_start),
-    unique (document_id, ordinal) deferrable
+    unique (document_id, ordinal) deferrable,
+    -- One key instead of two: a chunk is of the version that is in force, and goes with its document.
+    foreign key (document_id, version_id) references corpus.document (document_id, version_id) on delete cascade deferrable
 );
 create index chunk_by_answer_key on corpus.chunk (answer_key);
 comment on table corpus.chunk is 'The searchable pieces: exact spans of the text of the version that is in force.';
@@ -245,9 +248,8 @@ create table corpus.chunk_terms (
     tenant text not null,
     length integer not null check (length >= 0),
     terms tsvector not null,
-    primary key (tenant, chunk_id)
+    primary key (chunk_id, tenant)
 ) partition by list (tenant);
-create index chunk_terms_by_chunk on corpus.chunk_terms (chunk_id);
 comment on table corpus.chunk_terms is 'The words of each chunk, for lexical search. Partitioned by tenant.';
 comment on column corpus.chunk_terms.chunk_id is 'The chunk.';
 comment on column corpus.chunk_terms.tenant is 'Whose.';

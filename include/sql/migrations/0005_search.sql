@@ -182,8 +182,8 @@ begin
     from found;
 
     if words is not null then
-        -- BM25.  A term has one position for each occurrence, so ts_rank of a single term is the sum of 1/n² up to their
-        -- number, divided by the sum of them all; the rounded expression turns that back into the number.
+        -- BM25.  A term has one position for each occurrence (or none, for one), so ts_rank of a single term is the sum of
+        -- 1/n² up to their number, divided by the sum of them all; the rounded expression turns that back into the number.
         select string_agg(format(
                    '%L::float8 * (1 - norm / (norm + round(1 / (1.64493406685::float8 * (1 - ts_rank(''{1,1,1,1}'', terms, %L)))'
                    ' - 0.5::float8)))', weights[n], words[n]), ' + ')

@@ -6,6 +6,7 @@ returns table (chunk_id uuid, document_id uuid)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     page_size constant integer := 65536;
+    short constant integer := 16384;
     whole record;
     piece record;
     -- The text is cut in three: what lies before `reached`, the page (`page_length` characters), and the rest.
@@ -16,15 +17,40 @@ declare
     skipped integer;
     wanted integer;
 begin
+    return query
+    select chunk.chunk_id, chunk.document_id
+    from (
+        select document.document_id, version.text, octet_length(version.text) = char_length(version.text) as plain
+        from corpus.document
+        join corpus.document_version as version on version.version_id = document.version_id
+        where octet_length(version.text) <= short
+            and (of_ingestion is null or document.document_id in (
+                select file.document_id
+                from corpus.ingestion_file as file
+                where file.ingestion_id = of_ingestion and file.action = 'store'
+            ))
+        offset 0  -- counted once a document, not once a chunk
+    ) as version
+    join corpus.chunk on chunk.document_id = version.document_id
+    where case
+        when version.plain
+        then substr(convert_to(version.text, 'UTF8'), chunk.span_start + 1, chunk.span_end - chunk.span_start)
+                is distinct from convert_to(chunk.text, 'UTF8')
+            or octet_length(chunk.text) <> chunk.span_end - chunk.span_start
+        else substr(version.text, chunk.span_start + 1, chunk.span_end - chunk.span_start) is distinct from chunk.text
+            or char_length(chunk.text) <> chunk.span_end - chunk.span_start
+    end;
+
     for whole in
         select document.document_id, version.text
         from corpus.document
         join corpus.document_version as version on version.version_id = document.version_id
-        where of_ingestion is null or document.document_id in (
-            select file.document_id
-            from corpus.ingestion_file as file
-            where file.ingestion_id = of_ingestion and file.action = 'store'
-        )
+        where octet_length(version.text) > short
+            and (of_ingestion is null or document.document_id in (
+                select file.document_id
+                from corpus.ingestion_file as file
+                where file.ingestion_id = of_ingestion and file.action = 'store'
+            ))
     loop
         reached := 0;
         page := '';

@@ -28,7 +28,7 @@ _TRANSLATION = {**_UNUSABLE, **_LINE_ENDS}
 _ODD = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\xa0\xad\ud800-\udfff\u2028\u2029\ufeff\ufff9-\ufffb\ufffe\uffff]"
 )
-_TRAILING = re.compile(r"[ \t]+(?=\n|\Z)")
+_ODD_ASCII = bytes((*range(0x09), *range(0x0B, 0x20), 0x7F))
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -92,10 +92,14 @@ def tidy(text: str) -> str:
     """Unicode NFC, line feeds as line ends, no trailing blanks, no control, invisible or unpaired characters."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if _ODD.search(text):
-        text = text.translate(_TRANSLATION)
-    if not (text.isascii() or unicodedata.is_normalized("NFC", text)):
-        text = unicodedata.normalize("NFC", text)
+    if text.isascii():
+        if len(text.encode().translate(None, _ODD_ASCII)) < len(text):
+            text = text.translate(_TRANSLATION)
+    else:
+        if _ODD.search(text):
+            text = text.translate(_TRANSLATION)
+        if not unicodedata.is_normalized("NFC", text):
+            text = unicodedata.normalize("NFC", text)
     if " \n" in text or "\t\n" in text or text.endswith((" ", "\t")):
         text = strip_lines(text)
     return text
