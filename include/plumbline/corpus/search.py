@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from psycopg.errors import SerializationFailure, UndefinedTable
 from psycopg.types.json import Jsonb
 
 from plumbline.core import db
@@ -40,6 +41,7 @@ MOST_CHARACTERS = 2_000
 """A longer question is cut: it is a document, and its beginning says what it is about."""
 
 _MOST_LANGUAGES = 12
+_SWAPS = 3  # tries, each spoiled by a swap of the index in between
 _PATIENCE = 15.0  # seconds until an answer of the model
 _SAYS_SOMETHING = re.compile(r"[^\W_]")
 
@@ -115,7 +117,11 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question, made ready: the terms to look for and its vector, or why one of them is missing."""
+    """
+    A question, made ready: the terms to look for and its vector, or why one of them is missing.
+
+    `index_id` is the index version that the vector is for.
+    """
 
     question: str
     language: str
@@ -123,6 +129,7 @@ class Query:
     vector: list[float] | None
     model: str | None
     remark: str
+    index_id: int | None = None
 
 
 def search(tools: Tools, run: Run, text: str, *, limit: int = 10, filters: Filters | None = None) -> Results:
@@ -134,9 +141,7 @@ def search(tools: Tools, run: Run, text: str, *, limit: int = 10, filters: Filte
     """
     if not 1 <= limit <= MOST_RESULTS:
         raise QueryRefused(f"A search returns 1 to {MOST_RESULTS} results, not {limit}.")
-    query = prepare(tools, run, text)
-    with tools.db.transaction(run.tenant) as session:
-        found = rank(session, run.tenant, query, limit, filters)
+    query, found = _found(tools, run, text, limit, filters)
     return Results(
         question=query.question,
         language=query.language,
@@ -145,6 +150,20 @@ def search(tools: Tools, run: Run, text: str, *, limit: int = 10, filters: Filte
         complete=query.vector is not None and bool(query.terms),
         remark=query.remark,
     )
+
+
+def _found(
+    tools: Tools, run: Run, text: str, limit: int, filters: Filters | None
+) -> tuple[Query, list[DictRow]]:
+    """Make the question ready and rank; anew, where a publication put another index into force in between."""
+    for _ in range(_SWAPS):
+        query = prepare(tools, run, text)
+        try:
+            with tools.db.transaction(run.tenant) as session:
+                return query, rank(session, run.tenant, query, limit, filters)
+        except (SerializationFailure, UndefinedTable):
+            continue
+    raise QueryRefused("The index was replaced again and again while this question was asked; ask it again.")
 
 
 def prepare(tools: Tools, run: Run, text: str) -> Query:
@@ -161,7 +180,8 @@ def prepare(tools: Tools, run: Run, text: str) -> Query:
     terms = query_terms(question, _likeliest_first(language, state["languages"]))
     vector, reason = _vector(tools, run, question, state)
     model = state["model"] if vector else None
-    return Query(question, language, terms, vector, model, _said(terms, model, reason))
+    index_id = state["index_id"] if vector else None
+    return Query(question, language, terms, vector, model, _said(terms, model, reason), index_id)
 
 
 def rank(
@@ -177,6 +197,7 @@ def rank(
         vector=None if query.vector is None else str(query.vector),
         terms=query.terms,
         limit=limit,
+        index_id=query.index_id,
         **_narrowed(filters or Filters()),
     )
 

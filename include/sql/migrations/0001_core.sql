@@ -65,12 +65,15 @@ begin
         loop
             partition_name := parent || '_' || to_char(month, 'YYYY_MM');
             if to_regclass(partition_name) is null then
-                execute format('create table %s partition of %s for values from (%L) to (%L)',
-                               partition_name, parent, month::timestamp at time zone 'UTC',
-                               (month + interval '1 month')::timestamp at time zone 'UTC');
+                -- Made apart and attached: `partition of` would wait for every transaction that has read or written the
+                -- parent, and hold up all that come after it.
+                execute format('create table %s (like %s including all)', partition_name, parent);
                 execute format('comment on table %s is %L', partition_name,
                                format('Rows of %s, %s (UTC).', parent, to_char(month, 'YYYY-MM')));
                 call core.isolate(partition_name::regclass);
+                execute format('alter table %s attach partition %s for values from (%L) to (%L)',
+                               parent, partition_name, month::timestamp at time zone 'UTC',
+                               (month + interval '1 month')::timestamp at time zone 'UTC');
                 made := made + 1;
             end if;
         end loop;

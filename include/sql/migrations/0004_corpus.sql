@@ -416,13 +416,14 @@ begin
     select number into tenant_number from core.tenant where tenant = of_tenant;
     partition_name := format('corpus.chunk_terms_%s', tenant_number);
     if to_regclass(partition_name) is null then
-        execute format('create table %s partition of corpus.chunk_terms for values in (%L)', partition_name, of_tenant);
+        execute format('create table %s (like corpus.chunk_terms including all)', partition_name);
         -- Kept in the row: a search looks at thousands of them, and a TOASTed one costs ten times as much.
         execute format('alter table %s alter column terms set storage main', partition_name);
         execute format('alter table %s set (toast_tuple_target = 8160)', partition_name);
         execute format('comment on table %s is %L', partition_name, 'Words of the chunks of tenant ' || of_tenant || '.');
         call core.isolate(partition_name::regclass);
         execute format('grant maintain on %s to plumbline_app', partition_name);
+        execute format('alter table corpus.chunk_terms attach partition %s for values in (%L)', partition_name, of_tenant);
     end if;
     return tenant_number;
 end

@@ -80,7 +80,8 @@ create function corpus.search_chunks(
     under_path text default null,
     in_languages text[] default null,
     of_kinds text[] default null,
-    with_metadata jsonb default null
+    with_metadata jsonb default null,
+    of_index integer default null
 ) returns table (chunk_id uuid, score double precision, lexical double precision, vector double precision)
 language plpgsql rows 10 security definer set search_path = pg_catalog, public, pg_temp as $$
 #variable_conflict use_column
@@ -151,10 +152,15 @@ begin
         end if;
     end if;
 
-    -- The index version in force.
+    -- The index version in force.  A vector that was made for another says nothing here, and would be compared all the same.
     if query_vector is not null then
         select index.table_name, index.vector_weight into vector_table, vector_weight
-        from corpus.vector_index as index where tenant = of_tenant and state = 'in_force';
+        from corpus.vector_index as index
+        where tenant = of_tenant and state = 'in_force' and index_id = coalesce(of_index, index_id);
+        if not found and of_index is not null then
+            raise exception 'the index % is not in force any more; make the query anew', of_index
+                using errcode = 'serialization_failure';
+        end if;
     end if;
 
     -- The lexical half.  The words that the tenant has, the rarest first.
@@ -278,10 +284,10 @@ begin
     limit wanted;
 end
 $$;
-comment on function corpus.search_chunks(text, public.halfvec, text[], integer, text[], text, text[], text[], jsonb) is
+comment on function corpus.search_chunks(text, public.halfvec, text[], integer, text[], text, text[], text[], jsonb, integer) is
     'The best chunks of a tenant for a query vector and query terms (either may be missing), under filters; scores are 0 to 1, BM25, cosine.';
-revoke all on function corpus.search_chunks(text, public.halfvec, text[], integer, text[], text, text[], text[], jsonb) from public;
-grant execute on function corpus.search_chunks(text, public.halfvec, text[], integer, text[], text, text[], text[], jsonb)
+revoke all on function corpus.search_chunks(text, public.halfvec, text[], integer, text[], text, text[], text[], jsonb, integer) from public;
+grant execute on function corpus.search_chunks(text, public.halfvec, text[], integer, text[], text, text[], text[], jsonb, integer)
     to plumbline_app;
 
 create function corpus.build_search_indexes(of_tenant text) returns text[]

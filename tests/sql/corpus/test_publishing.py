@@ -11,7 +11,9 @@ import pytest
 from plumbline.core.connections import Connection
 from plumbline.core.db import Database
 from plumbline.core.errors import ChecksFailed
+from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
+from plumbline.corpus import search as search_module
 from plumbline.corpus.planning import plan_ingestion
 from plumbline.corpus.preparing import prepare_documents
 from plumbline.corpus.publishing import build_search_indexes, publish_index
@@ -167,6 +169,29 @@ def test_a_page_staged_by_a_run_that_was_overtaken_does_not_disturb_the_later_on
     prepare_documents(tools, run, ingestion_id=later["ingestion_id"], shard=0)
 
     assert 3 == publish_index(tools, run, ingestion_id=later["ingestion_id"])["stored"]
+
+
+def test_a_question_asked_while_the_index_is_replaced_is_made_ready_anew(
+    tools, model_server, ingest, monkeypatch
+):
+    """A vector made for one index says nothing in another, and would be compared all the same."""
+    ingest()
+    real, prepared = search_module.prepare, []
+
+    def prepare_and_be_overtaken(*of_question):
+        query = real(*of_question)
+        if not prepared:
+            ingest(tools=_with_dimensions(tools, model_server, 64))
+        prepared.append(query)
+        return query
+
+    monkeypatch.setattr(search_module, "prepare", prepare_and_be_overtaken)
+
+    found = search_module.search(tools, Run(tenant="main", job="search"), "When may I take a taxi?")
+
+    assert [True, False] == [query.vector is not None for query in prepared]
+    assert "handbook.md" == found.hits[0].path
+    assert "The index was made by local-wordllama (64 dimensions)" in found.remark
 
 
 def test_the_vectors_of_a_retired_index_are_dropped(tools, run, model_server, ingest, rows):

@@ -4,7 +4,7 @@ select
     document.path, document.title, chunk.heading_path, chunk.page, chunk.span_start, chunk.span_end, chunk.language, chunk.text
 from corpus.search_chunks(
     %(tenant)s, %(vector)s::public.halfvec, %(terms)s, %(limit)s, from_sources => %(sources)s, under_path => %(path_prefix)s,
-    in_languages => %(languages)s, of_kinds => %(kinds)s, with_metadata => %(metadata)s
+    in_languages => %(languages)s, of_kinds => %(kinds)s, with_metadata => %(metadata)s, of_index => %(index_id)s
 ) as found
 join corpus.chunk on chunk.chunk_id = found.chunk_id
 join corpus.document on document.document_id = chunk.document_id
