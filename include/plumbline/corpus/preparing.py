@@ -21,6 +21,7 @@ from psycopg.types.json import Jsonb
 from plumbline.core import db
 from plumbline.core.errors import Fatal
 from plumbline.core.hashing import sha256, stable_uuid
+from plumbline.core.memory import cycles_sought_rarely
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.sql import statement
 from plumbline.core.tools import Tools
@@ -107,7 +108,10 @@ def prepare_documents(tools: Tools, run: Run, *, ingestion_id: str, shard: int) 
     """
     door = Door(tools, run)
     plan = _plan(tools, run, ingestion_id, door)
-    with door.embedding(use=EMBED_CHUNK, sensitivity=plan["sensitivity"]) as stream:
+    with (
+        cycles_sought_rarely(),
+        door.embedding(use=EMBED_CHUNK, sensitivity=plan["sensitivity"]) as stream,
+    ):
         if shard == MISSING_VECTORS:
             counts = _give_missing_vectors(tools, run, plan, stream)
         else:
