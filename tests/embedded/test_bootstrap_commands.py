@@ -6,9 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from plumbline.embedded import processes
+from plumbline.embedded.home import Home
+from plumbline.embedded.parts import Part, end_parts
 
 PROJECT = Path(__file__).parents[2]
 
@@ -18,6 +23,7 @@ def project(tmp_path: Path) -> Path:
     """A copy of what the bootstrap needs of the project."""
     for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements-dev.txt"):
         shutil.copy(PROJECT / name, tmp_path)
+    (tmp_path / "samples" / "documents").mkdir(parents=True)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PROJECT / "include" / "plumbline", tmp_path / "include" / "plumbline", ignore=ignored)
     return tmp_path
@@ -88,12 +94,98 @@ def test_make_says_what_there_is(project: Path):
     }
 
 
-def test_down_without_an_environment_is_no_fault(project: Path):
-    """There is nothing to stop."""
-    assert 0 == run(project, "make", "down").returncode
+def test_a_folder_that_is_not_there_is_said_before_anything_is_downloaded(project: Path):
+    """A slip of the keyboard costs no minute."""
+    done = run(
+        project, "make", "demo", "DOCUMENTS=/does/not/exist", PIP_INDEX_URL="http://127.0.0.1:9/simple"
+    )
+
+    assert "/does/not/exist does not exist: name one" in done.stderr.splitlines()[0]
+    assert "" == done.stdout
+    assert not (project / ".venv").exists()
+
+
+def test_a_connection_that_cannot_be_read_is_said_before_anything_is_downloaded(project: Path):
+    """In one sentence, without the key in it."""
+    (project / ".env").write_text('AIRFLOW_CONN_PLUMBLINE_OPENAI=\'{"password": "sk-secret"\'\n')
+
+    done = run(project, "make", "demo", PIP_INDEX_URL="http://127.0.0.1:9/simple")
+
+    assert "AIRFLOW_CONN_PLUMBLINE_OPENAI cannot be read" in done.stderr.splitlines()[0]
+    assert "sk-secret" not in done.stdout + done.stderr
+    assert 2 == len(done.stderr.splitlines())
+
+
+def test_down_in_a_fresh_checkout_has_nothing_to_stop(project: Path):
+    """That is no fault, and leaves nothing behind."""
+    done = run(project, "make", "down")
+
+    assert (0, "Nothing runs from here.\n") == (done.returncode, done.stdout)
+    assert not (project / ".plumbline").exists()
+
+
+@pytest.fixture
+def sleeper(project: Path) -> Iterator[Part]:
+    """A part that runs, while somebody has deleted the environment; its state folder is named in .env."""
+    (project / ".env").write_text("PLUMBLINE_HOME=state\n")
+    home = Home(project / "state")
+    home.make()
+    part = Part(home, "model-server")
+    part.start(["/bin/sleep", "600"], os.environ, project)
+    yield part
+    end_parts([part], 0)
+
+
+def test_what_runs_is_found_and_ended_without_the_environment(project: Path, sleeper: Part):
+    """The state folder says what runs, and any Python can read it."""
+    done = run(project, "make", "down")
+
+    assert "stop: model-server" in done.stdout
+    assert not sleeper.running()
+
+
+def test_clean_ends_what_runs_and_removes_the_state_folder_that_env_names(project: Path, sleeper: Part):
+    """A second installation begins with nothing of the first."""
+    process = sleeper.process()
+    (project / ".venv").mkdir()
+
+    done = run(project, "make", "clean")
+
+    assert 0 == done.returncode
+    assert process is not None
+    assert not processes.alive(process)
+    assert [False, False] == [(project / name).exists() for name in ("state", ".venv")]
+
+
+def test_clean_removes_no_folder_that_is_not_ours(project: Path):
+    """PLUMBLINE_HOME may name the wrong one."""
+    treasure = project / "home" / "treasure.txt"
+    treasure.parent.mkdir()
+    treasure.touch()
+
+    done = run(project, "make", "clean", PLUMBLINE_HOME=str(treasure.parent))
+
+    assert (2, True) == (done.returncode, treasure.exists())
+    assert "is left alone" in done.stderr.splitlines()[0]
+
+
+def test_clean_in_a_fresh_checkout_has_nothing_to_remove(project: Path):
+    """Twice is as good as once."""
+    done = run(project, "make", "clean")
+
+    assert (0, "There was nothing to remove.\n") == (done.returncode, done.stdout)
 
 
 @pytest.mark.parametrize("command", ["open", "doctor"])
 def test_commands_that_need_the_environment_say_how_to_get_it(project: Path, command: str):
     """The first line; the second is make's own."""
+    assert "run make demo first" in run(project, "make", command).stderr.splitlines()[0]
+
+
+@pytest.mark.parametrize("command", ["open", "doctor"])
+def test_an_environment_that_is_half_made_counts_as_none(project: Path, command: str):
+    """An installation that was interrupted leaves an interpreter that knows nothing of us."""
+    (project / ".venv" / "bin").mkdir(parents=True)
+    (project / ".venv" / "bin" / "python").symlink_to(sys.executable)
+
     assert "run make demo first" in run(project, "make", command).stderr.splitlines()[0]

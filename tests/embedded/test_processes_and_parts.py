@@ -132,6 +132,16 @@ def test_two_runs_at_once_do_not_meet(home: Home):
             pass
 
 
+def test_a_folder_with_other_things_in_it_does_not_become_our_state_folder(tmp_path: Path):
+    """`make clean` would take them away with ours."""
+    (tmp_path / "treasure.txt").touch()
+
+    with pytest.raises(NotPossibleHere, match="is left alone; name a new folder"):
+        Home(tmp_path).make()
+
+    assert ["treasure.txt"] == [entry.name for entry in tmp_path.iterdir()]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a folder of somebody else's")
 def test_a_state_folder_of_another_user_is_refused_by_name(home: Home):
     """One could not write what the other made."""

@@ -123,8 +123,7 @@ class Database:
         try:
             return psycopg.connect(self._conninfo, row_factory=dict_row, autocommit=True)
         except psycopg.OperationalError as error:
-            reason = str(error).strip().splitlines()[-1]
-            message = f"Postgres does not answer ({reason}). `plumbline doctor` says what to do."
+            message = f"Postgres does not answer ({_first_line(error)}). `plumbline doctor` says what to do."
             raise DatabaseUnreachable(message) from error
 
     def close(self) -> None:

@@ -1,4 +1,8 @@
-"""What the Makefile calls once the environment is there: `python -m plumbline.embedded demo|open|down`."""
+"""
+What the Makefile calls once the environment is there: `python -m plumbline.embedded demo|open|down|clean`.
+
+`down` and `clean` need no environment: any Python of ours will do.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,10 @@ import argparse
 import errno
 import signal
 import sys
-from pathlib import Path
 
 from plumbline.core.errors import PlumblineError
 from plumbline.embedded.errors import EmbeddedError
+from plumbline.embedded.terminal import say
 
 _INTERRUPTED = 130
 _PLAIN = {
@@ -26,30 +30,38 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m plumbline.embedded", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="documents to a searchable knowledge base, in a running Airflow")
-    demo.add_argument("--documents", type=Path, required=True, help="folder of documents")
+    demo.add_argument("--documents", required=True, help="folder of documents")
     commands.add_parser("open", help="print the address and sign-in of the running Airflow")
     commands.add_parser("down", help="stop everything that the demo started")
+    commands.add_parser("clean", help="stop everything, and remove the state folder and .venv")
     chosen = parser.parse_args(arguments)
-    from plumbline.embedded import demo as scenes
-
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
-        if chosen.command == "demo":
-            return scenes.run_demo(chosen.documents)
-        return scenes.show_address() if chosen.command == "open" else scenes.stop()
+        return _run(chosen)
     except (EmbeddedError, PlumblineError) as error:
         sys.stdout.flush()
-        print(error, file=sys.stderr)
+        say(str(error), sys.stderr)
         return 1
     except OSError as error:
         if error.errno not in _PLAIN:
             raise
-        print(f"{error.strerror}: {error.filename}", file=sys.stderr)
+        say(f"{error.strerror}: {error.filename}", sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted; nothing is lost, and the next run goes on.", file=sys.stderr)
+        say("Interrupted; nothing is lost, and the next run goes on.", sys.stderr)
         return _INTERRUPTED
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    # `down` and `clean` work without the environment, which `demo` needs; and imports take long enough to interrupt.
+    if chosen.command in {"down", "clean"}:
+        from plumbline.embedded import ending
+
+        return ending.stop() if chosen.command == "down" else ending.clean()
+    from plumbline.embedded import demo
+
+    return demo.run_demo(chosen.documents) if chosen.command == "demo" else demo.show_address()
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ Runs on the system's python3 (3.11 to 3.13) with its standard library alone: nei
 needed.  Says first how much it will download and what will happen.  Does nothing when the environment already
 holds what the lock says.  Interrupted at any point, the next run goes on or begins anew; nothing half-made is used.
 
-    python3 -m plumbline.embedded.bootstrap demo|test|lock [--upgrade]
+    python3 -m plumbline.embedded.bootstrap demo [--documents FOLDER] | test | lock [--upgrade]
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import re
@@ -18,6 +19,7 @@ import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from plumbline.embedded.installing import Environment
@@ -32,38 +34,42 @@ _PURPOSES = ("demo", "test", "lock")
 
 def main(arguments: list[str] | None = None) -> int:
     """Prepare the environment for one purpose; return 0, or 1 after saying in one sentence what is in the way."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    purpose = arguments[0] if arguments else ""
-    if purpose not in _PURPOSES or set(arguments[1:]) - {"--upgrade"}:
-        print("usage: python3 -m plumbline.embedded.bootstrap demo|test|lock [--upgrade]", file=sys.stderr)
-        return 2
+    options = _options(arguments)
     trouble = unsuitable_python(sys.version_info[:2], sys.implementation.name)
     trouble = trouble or unsuitable_machine(platform.system(), platform.machine(), _c_library())
     if trouble:
         print(trouble, file=sys.stderr)
         return 1
     # Only now, because these need the Python that was just made sure of.
+    from plumbline.core.errors import PlumblineError
     from plumbline.embedded.errors import EmbeddedError
+    from plumbline.embedded.terminal import say
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        if purpose == "lock":
-            _lock(upgrade="--upgrade" in arguments)
+        if options.purpose == "lock":
+            _lock(upgrade=options.upgrade)
         else:
-            _prepare(purpose)
-    except EmbeddedError as error:
-        print(error, file=sys.stderr)
+            _prepare(options.purpose, options.documents)
+    except (EmbeddedError, PlumblineError) as error:
+        say(str(error), sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted; run it again to go on.", file=sys.stderr)
+        say("Interrupted; run it again to go on.", sys.stderr)
         return _INTERRUPTED
     except OSError as error:
-        print(
-            f"The environment could not be made: {error.strerror} ({error.filename or PROJECT}).",
-            file=sys.stderr,
-        )
+        reason = f"{error.strerror} ({error.filename or PROJECT})"
+        say(f"The environment could not be made: {reason}.", sys.stderr)
         return 1
     return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python3 -m plumbline.embedded.bootstrap")
+    parser.add_argument("purpose", choices=_PURPOSES)
+    parser.add_argument("--documents", metavar="FOLDER", help="the folder that the demo will read")
+    parser.add_argument("--upgrade", action="store_true", help="lock the newest versions")
+    return parser.parse_args(arguments)
 
 
 def unsuitable_python(version: tuple[int, ...], implementation: str) -> str | None:
@@ -88,14 +94,19 @@ def unsuitable_machine(system: str, machine: str, glibc: tuple[int, ...] | None)
 
 
 def announcement(
-    purpose: str, project: Path, megabytes: int, source: str, provider: str | None = None
+    purpose: str,
+    project: Path,
+    megabytes: int,
+    source: str,
+    provider: str | None = None,
+    home: str = ".plumbline",
 ) -> str:
     """Return what is said first: how much will be downloaded and what will happen.  Pure."""
     fetch = f"download at most {megabytes} MB of packages from {source} into .venv" if megabytes else ""
     lines = [fetch or "nothing to download: .venv already holds the locked packages"]
     if purpose == "demo":
         lines += [
-            "start PostgreSQL, the embedded model server and Airflow, on 127.0.0.1 only, with their data in .plumbline",
+            f"start PostgreSQL, the embedded model server and Airflow, on 127.0.0.1 only, with their data in {home}",
             "turn documents into a searchable knowledge base, and show what came of it",
         ]
     else:
@@ -125,18 +136,21 @@ def room_message(needed: int, free: int, folder: Path) -> str | None:
     return f"Not enough room: {needed} MB are needed and {folder} has {free} MB free; make room and run this again."
 
 
-def _provider() -> str | None:
-    """Where the connection that goes live points, None where none is set: then the embedded model server answers."""
+def provider_name(host: str) -> str:
+    """Return the bare name in the host of a connection: an address may hold what nobody should read.  Pure."""
+    found = urlsplit(host if "://" in host else f"//{host}")
+    return found.hostname or "api.openai.com"
+
+
+def _prepare(purpose: str, documents: str | None) -> None:
     from plumbline.core.settings import Settings
-
-    connection = Settings.load(project=PROJECT).connection("plumbline_openai")
-    return (connection.host or "https://api.openai.com/v1") if connection else None
-
-
-def _prepare(purpose: str) -> None:
     from plumbline.embedded import fetching, installing
+    from plumbline.embedded.documents import documents_folder
     from plumbline.embedded.packages import configured_source
+    from plumbline.embedded.terminal import say
 
+    if documents is not None:
+        documents_folder(documents, PROJECT)
     dev = purpose == "test"
     environment = installing.Environment(PROJECT)
     complete = environment.complete(dev=dev)
@@ -144,7 +158,15 @@ def _prepare(purpose: str) -> None:
     lock = (PROJECT / ("requirements-dev.txt" if dev else "requirements.txt")).read_text(encoding="utf-8")
     download, installed = sizes_in(lock)
     megabytes = 0 if complete else download + fetching.WHEEL_MEGABYTES
-    print(announcement(purpose, PROJECT, megabytes, source.name, _provider()), flush=True)
+    settings = Settings.load(project=PROJECT)
+    connection = settings.connection("plumbline_openai")
+    provider = provider_name(connection.host) if connection else None
+    home = (
+        os.path.relpath(settings.home, PROJECT)
+        if settings.home.is_relative_to(PROJECT)
+        else str(settings.home)
+    )
+    say(announcement(purpose, PROJECT, megabytes, source.name, provider, home))
     if complete:
         return
     _check_room(environment, download, installed)

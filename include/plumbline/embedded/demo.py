@@ -18,21 +18,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from plumbline.core.settings import PROJECT_ROOT, Settings
-from plumbline.embedded import outcome, processes
+from plumbline.core.settings import PROJECT_ROOT, Settings, read_env_file
+from plumbline.embedded import outcome
 from plumbline.embedded.airflow_api import AirflowApi, AirflowRefused, AirflowSilent
+from plumbline.embedded.documents import documents_folder
 from plumbline.embedded.errors import EmbeddedError, PartFailed
 from plumbline.embedded.home import write_atomically
+from plumbline.embedded.overrides import sentence
 from plumbline.embedded.parts import last_telling_line
 from plumbline.embedded.services import Installation
-from plumbline.embedded.terminal import Progress
+from plumbline.embedded.starting import Start
+from plumbline.embedded.terminal import Progress, listed, say
 
 DAG = "ingest_documents"
 _DAG_SECONDS = 120.0
 _RUN_SECONDS = 3600.0
 _LOOK_SECONDS = 0.5
 _SCHEDULE_SECONDS = 15.0
-_HANDOVER_SECONDS = 90.0
 _FINISHED = ("success", "failed")
 _DONE = frozenset({"success", "skipped", "removed"})
 _LOST = frozenset({"failed", "upstream_failed"})
@@ -42,20 +44,18 @@ class RunFailed(EmbeddedError):
     """The run of the DAG failed; the message names the task and its log."""
 
 
-def run_demo(documents: Path) -> int:
+def run_demo(documents: str) -> int:
     """Do all of it; return the exit code."""
-    folder = documents.expanduser()
-    folder = folder if folder.is_absolute() else PROJECT_ROOT / folder
-    if not folder.is_dir():
-        raise EmbeddedError(f"There is no folder {folder}: name one with `make demo DOCUMENTS=folder`.")
+    folder = documents_folder(documents, PROJECT_ROOT)
     installation = Installation.here()
+    outcome.provider(Settings.load())  # what is wrong with it is said before anything is touched
     with installation.home.alone(), _undone_when_interrupted(installation) as started:
         seconds = _start(installation, started)
         with outcome.opened(installation) as found:
-            found.announce_spending(folder.resolve())
+            found.announce_spending(folder)
         began = time.monotonic()
         try:
-            run_id = _ingest(installation, folder.resolve())
+            run_id = _ingest(installation, folder)
         except (AirflowSilent, AirflowRefused):
             installation.check_alive()  # the dead part is better news than who misses it
             raise
@@ -91,19 +91,6 @@ def show_address(installation: Installation | None = None) -> int:
     return 0
 
 
-def stop() -> int:
-    """End everything that runs; a demo that is at work is interrupted first."""
-    installation = Installation.here()
-    holder = installation.home.holder()
-    if holder:
-        processes.send(holder, signal.SIGTERM)
-        processes.wait_until(lambda: not processes.alive(holder), _HANDOVER_SECONDS)
-    with installation.home.alone(), Progress("stop") as progress:
-        ended = installation.down(progress.show)
-        progress.done(", ".join(ended) or "nothing was running")
-    return 0
-
-
 def demo_record(summary: Mapping[str, Any], seconds: Mapping[str, float]) -> dict[str, Any]:
     """Return what demo.json holds.  Pure."""
     names = ("documents", "chunks", "embedded", "refused", "requests", "tokens", "cost_usd")
@@ -125,13 +112,15 @@ def task_line(tasks: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _start(installation: Installation, started: list[str]) -> dict[str, float]:
-    """Start what does not run, and what runs with packages or settings that have been replaced since."""
+    """Start what does not run, and anew what runs with code, packages or settings that have been replaced since."""
     with Progress("start the parts") as progress:
-        if installation.outdated():
-            progress.show("ending the parts that run with the packages or settings of before")
+        if changed := installation.changed():
+            progress.tell(f"{listed(changed)} changed since the parts were started: they are started anew")
             installation.down()
-        seconds = installation.up(progress.show, started)
-        progress.done("PostgreSQL, the model server and Airflow answer on 127.0.0.1")
+        seconds = Start(installation, progress, started).run()
+        progress.done("all of them answer on 127.0.0.1")
+    if names := installation.overridden():
+        say(sentence(names))
     return seconds
 
 
@@ -156,26 +145,30 @@ def _undone_when_interrupted(installation: Installation) -> Iterator[list[str]]:
 def _ingest(installation: Installation, folder: Path) -> str:
     """Run the DAG on the folder and return the id of the run."""
     api = installation.api
-    installation.keep_settings(
-        PLUMBLINE_INBOX=str(folder)
-    )  # the hourly runs read the same folder from now on
+    before = {**read_env_file(installation.home.env_file), **installation.inherited}
+    # The hourly runs read the same folder from now on; and where .env has them read another, this one is open, too.
+    installation.keep_settings(PLUMBLINE_INBOX=str(folder), PLUMBLINE_FOLDERS=str(folder))
     with Progress("find the DAGs") as progress:
         names = _find_dags(installation, api, progress)
         progress.done(", ".join(names))
-    with Progress(f"run {DAG} on {folder}") as progress:
-        inbox = Settings.load(
-            {**installation.inherited, "PLUMBLINE_HOME": str(installation.home.folder)}
-        ).inbox
+    say(f"  reading {folder}")
+    with Progress(f"run {DAG}") as progress:
         run_id = _unpause(api, names, progress)
         if run_id:
             api.retry_now(DAG, run_id)  # it may be one that was interrupted
             _follow(installation, api, run_id, progress)
-        if run_id is None or inbox != folder:
+        if run_id is None or not reads(api.run(DAG, run_id), folder, before.get("PLUMBLINE_INBOX")):
             run_id = api.trigger(DAG, {"folder": str(folder)})
             _follow(installation, api, run_id, progress)
         if (state := api.run(DAG, run_id)["state"]) != "success":
             raise RunFailed(_failure(installation, api, run_id, state))
     return run_id
+
+
+def reads(run: Mapping[str, Any], folder: Path, inbox: str | None) -> bool:
+    """Whether a run that was under way reads this folder: it names its own, or takes the inbox that was set.  Pure."""
+    named = (run.get("conf") or {}).get("folder") or inbox or folder
+    return PROJECT_ROOT / named == folder
 
 
 def _unpause(api: AirflowApi, names: Sequence[str], progress: Progress) -> str | None:

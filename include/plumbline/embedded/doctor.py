@@ -15,22 +15,27 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from plumbline.core.errors import Misconfigured
 from plumbline.core.settings import PROJECT_ROOT, Settings
-from plumbline.embedded import bootstrap, processes
+from plumbline.embedded import bootstrap, outcome, processes
 from plumbline.embedded.airflow_api import AirflowRefused, AirflowSilent
-from plumbline.embedded.airflow_parts import COMPONENTS
+from plumbline.embedded.airflow_parts import API_SERVER, COMPONENTS
 from plumbline.embedded.installing import Environment
+from plumbline.embedded.overrides import sentence
 from plumbline.embedded.parts import last_telling_line
-from plumbline.embedded.services import Installation, answers, unhealthy_components
+from plumbline.embedded.services import MODEL, Installation
+from plumbline.embedded.starting import answers, unhealthy_components
 
 _LEAST_MEGABYTES = 500
+_MEND = "Mend it in .env or your shell."
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_DATABASE = "AIRFLOW_CONN_PLUMBLINE_DB"
 _START = "Run `make demo`: it starts what does not run."
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found about one part; `remedy` says what to do, and is empty when all is well."""
+    """What was found about one part; `remedy` says what to do about a fault or, when `ok`, about a surprise."""
 
     part: str
     ok: bool
@@ -52,10 +57,7 @@ class Subject:
     @property
     def embedded(self) -> bool:
         """Whether the embedded form was ever started here; deployed, its parts are no fault when absent."""
-        return (
-            self.installation.home.env_file.exists()
-            or "AIRFLOW_CONN_PLUMBLINE_DB" not in self.settings.values
-        )
+        return self.installation.home.env_file.exists() or _DATABASE not in self.settings.values
 
 
 Check = Callable[[Subject], Iterator[Finding]]
@@ -73,7 +75,8 @@ def _guarded(check: Check, subject: Subject) -> list[Finding]:
         return list(check(subject))
     except Exception as error:  # noqa: BLE001 - a check that breaks down is itself a finding
         part = check.__name__.removeprefix("check_").replace("_", " ")
-        return [Finding(part, ok=False, message=f"it could not be looked at: {_words(error)}", remedy=_START)]
+        remedy = _MEND if isinstance(error, Misconfigured) else _START
+        return [Finding(part, ok=False, message=f"it could not be looked at: {_words(error)}", remedy=remedy)]
 
 
 def check_python(_: Subject) -> Iterator[Finding]:
@@ -142,7 +145,9 @@ def check_database(subject: Subject) -> Iterator[Finding]:
             missing = pending(make_conninfo(session.info.dsn, password=connection.password))
             months = None if missing else db.value(session, "core/select_months_ahead")
     except db.DatabaseUnreachable as error:
-        yield Finding("database", ok=False, message=_words(error), remedy=_START)
+        reason = str(error.__cause__ or error).partition("\n")[0].rpartition(": ")[-1].strip()
+        message = f"{place} cannot be reached: {reason}"
+        yield Finding("database", ok=False, message=message, remedy=_reach(subject))
         return
     finally:
         database.close()
@@ -157,23 +162,49 @@ def check_database(subject: Subject) -> Iterator[Finding]:
         yield _partitions(months)
 
 
+def _reach(subject: Subject) -> str:
+    """What to do about a database that cannot be reached: it depends on who named it."""
+    if subject.embedded and _DATABASE not in subject.installation.overridden():
+        return _START
+    return f"Start that server, or mend {_DATABASE} in .env or your shell."
+
+
 def _partitions(months: int) -> Finding:
-    remedy = "Run `plumbline migrate`: it makes the partitions of the next twelve months."
+    from plumbline.core.partitions import LEAST_MONTHS_AHEAD
+
+    enough = months >= LEAST_MONTHS_AHEAD
     return Finding(
-        "partitions",
-        ok=months >= 1,
-        message=f"made for {months} months ahead",
-        remedy="" if months >= 1 else remedy,
-    )
+        "partitions", ok=enough, message=f"made for {months} months ahead",
+        remedy="" if enough else "Run `plumbline migrate`: it makes those of the next twelve months.",
+    )  # fmt: skip
+
+
+def check_provider(subject: Subject) -> Iterator[Finding]:
+    """The connection that goes live says something possible; that it works is proved by a paid call alone."""
+    try:
+        label = outcome.provider(subject.settings)
+    except Misconfigured as error:
+        yield Finding("provider", ok=False, message=_words(error), remedy=_MEND)
+        return
+    yield Finding("provider", ok=True, message=label or "no key is set: the embedded stand-in answers")
+
+
+def check_overrides(subject: Subject) -> Iterator[Finding]:
+    """Nothing set elsewhere leads the command line to other services than those that run here."""
+    names = subject.installation.overridden()
+    yield Finding(
+        "settings", ok=True, message=sentence(names) if names else "nothing in .env leads away from what runs here",
+        remedy="Take them out unless the command line is to work elsewhere." if names else "",
+    )  # fmt: skip
 
 
 def check_model(subject: Subject) -> Iterator[Finding]:
     """The embedded model server answers."""
     address = subject.installation.model_url
-    up = answers(f"{address}/healthz")
-    live = subject.settings.connection("plumbline_openai") is not None
-    role = "not in use: the connection plumbline_openai is set" if live else "in use, no key is set"
-    message = f"answers at {address} ({role})" if up else "does not answer"
+    up = subject.installation.serves(MODEL) and answers(f"{address}/healthz")
+    live = bool(subject.settings.values.get("AIRFLOW_CONN_PLUMBLINE_OPENAI"))
+    role = ", and is not in use" if live else ""
+    message = f"answers at {address}{role}" if up else "does not answer"
     yield Finding("model server", ok=up, message=message, remedy="" if up else _START)
 
 
@@ -181,8 +212,10 @@ def check_airflow(subject: Subject) -> Iterator[Finding]:
     """Every component of Airflow is alive, and every DAG file can be read."""
     installation = subject.installation
     try:
-        health = installation.api.health()
+        health = installation.api.health() if installation.serves(API_SERVER) else None
     except (AirflowSilent, AirflowRefused):
+        health = None
+    if health is None:
         yield Finding(
             "airflow", ok=False, message=f"does not answer at {installation.airflow_url}", remedy=_START
         )
@@ -208,20 +241,9 @@ def check_airflow(subject: Subject) -> Iterator[Finding]:
 
 def check_loopback(subject: Subject) -> Iterator[Finding]:
     """Nothing of ours listens on an address that others can reach."""
-    import psutil
-
-    ours = {process.pid for part in subject.installation.parts for process in part.members()}
-    ours |= {process.pid for process in processes.working_in(subject.installation.server.data)}
-    exposed = set()
-    for pid in ours:
-        try:
-            sockets = psutil.Process(pid).net_connections(kind="inet")
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-        exposed |= {
-            f"{socket.laddr.ip}:{socket.laddr.port}" for socket in sockets
-            if socket.status == psutil.CONN_LISTEN and not socket.laddr.ip.startswith("127.")
-        }  # fmt: skip
+    ours = {process for part in subject.installation.parts for process in part.members()}
+    ours |= set(processes.working_in(subject.installation.server.data))
+    exposed = {f"{host}:{port}" for host, port in processes.listening(ours) if not host.startswith("127.")}
     names = ", ".join(sorted(exposed))
     yield Finding(
         "network", ok=not exposed, message=f"listens on {names}" if exposed else "listens on 127.0.0.1 only",
@@ -233,8 +255,15 @@ def _words(error: BaseException) -> str:
     return last_telling_line(str(error)) if str(error) else type(error).__name__
 
 
-COMMON: tuple[Check, ...] = (check_python, check_disk, check_secrets, check_database)
+COMMON: tuple[Check, ...] = (check_python, check_disk, check_secrets, check_database, check_provider)
 """Checks for every form."""
 
-EMBEDDED: tuple[Check, ...] = (check_environment, check_postgres, check_model, check_airflow, check_loopback)
+EMBEDDED: tuple[Check, ...] = (
+    check_environment,
+    check_overrides,
+    check_postgres,
+    check_model,
+    check_airflow,
+    check_loopback,
+)
 """Checks for the embedded form alone."""

@@ -17,9 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plumbline.core.settings import PROJECT_ROOT
 from plumbline.embedded import processes
 from plumbline.embedded.errors import EmbeddedError, NotPossibleHere
 from plumbline.embedded.secretfiles import Secrets
+
+_DEFAULT = PROJECT_ROOT / ".plumbline"
 
 
 class Busy(EmbeddedError):
@@ -72,14 +75,33 @@ class Home:
         """The summary of the last demo."""
         return self.folder / "demo.json"
 
+    def made(self) -> bool:
+        """Whether it was ever in use."""
+        return self.records.is_dir()
+
+    def check_ours(self) -> None:
+        """
+        Make sure that the folder may be filled, and removed, by us.
+
+        Raises:
+            NotPossibleHere: It holds what is not ours, or belongs to somebody else.
+        """
+        if not self.folder.exists():
+            return
+        self._check_owner()
+        if self.folder != _DEFAULT and not self.made() and any(self.folder.iterdir()):
+            raise NotPossibleHere(
+                f"{self.folder}, which PLUMBLINE_HOME names, is no state folder of ours and is not empty: it is left "
+                "alone; name a new folder."
+            )
+
     def make(self) -> None:
         """Make the folders that are not there.
 
         Raises:
             NotPossibleHere: They belong to somebody else.
         """
-        if self.folder.exists():
-            self._check_owner()
+        self.check_ours()
         for folder in (self.folder, self.logs, self.records, self.airflow):
             folder.mkdir(parents=True, exist_ok=True)
         for private in (self.logs, self.records, self.airflow):

@@ -18,6 +18,7 @@ from plumbline.core.receipts import Run
 from plumbline.core.settings import PROJECT_ROOT, Settings
 from plumbline.core.tools import Tools, open_tools
 from plumbline.embedded.services import Installation
+from plumbline.embedded.terminal import say
 
 _SAMPLES = PROJECT_ROOT / "samples"
 
@@ -31,15 +32,14 @@ class Outcome:
 
     def announce_spending(self, folder: Path) -> None:
         """Where a provider is paid, say beforehand what this run will cost."""
-        from plumbline.cli.app import console
         from plumbline.corpus.planning import plan_ingestion
 
         if self.tools.provider is None:
             return
         plan = plan_ingestion(self.tools, self.run, folder=str(folder))
-        console.print(
-            f"This run will buy {plan['to_buy']:,} embeddings from {plan['answered_by']}: "
-            f"{plan['tokens']:,} tokens, ${plan['cost_usd']:.6f}."
+        say(
+            f"This run will buy {plan['to_buy']:,} embeddings from {plan['answered_by']}: {plan['tokens']:,} tokens, "
+            f"${plan['cost_usd']:.6f}; each of its three searches buys one more."
         )
 
     def summary(self, dag_run_id: str) -> dict[str, Any]:
@@ -74,6 +74,19 @@ class Outcome:
 
         console.print(f"\n[bold]plumbline search[/bold] {question!r}", markup=True)
         show_results(search(self.tools, self.run, question, limit=1))
+
+
+def provider(settings: Settings) -> str | None:
+    """
+    Return which model the connection plumbline_openai makes answer, and where; None where there is no connection.
+
+    Raises:
+        Misconfigured: The connection cannot be read, lacks its key, or says something impossible.
+    """
+    from plumbline.models.endpoints import connected
+
+    connection = settings.connection("plumbline_openai")
+    return connected(connection).label if connection else None
 
 
 @contextlib.contextmanager

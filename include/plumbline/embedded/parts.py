@@ -116,6 +116,10 @@ class Part:
             return []
         return processes.in_session(process)
 
+    def listening(self) -> set[tuple[str, int]]:
+        """Return address and port of every socket on which it or its workers take connections."""
+        return processes.listening(self.members())
+
 
 def end_parts(parts: Iterable[Part], patience: float, hasty: Collection[str] = ()) -> None:
     """

@@ -14,6 +14,7 @@ from plumbline.embedded.errors import NoFreePort
 
 LOOPBACK = "127.0.0.1"
 _TRIED = 200
+_SECONDS = 5.0
 _HIGHEST = 65535
 
 
@@ -27,6 +28,15 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def is_served(port: int) -> bool:
+    """Whether somebody takes connections on this loopback port now."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=_SECONDS):
+            return True
+    except OSError:
+        return False
 
 
 def next_free(preferred: int, taken: Collection[int] = (), free: Callable[[int], bool] = is_free) -> int:

@@ -8,6 +8,7 @@ ever signals a process whose whole name is not known.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -101,6 +102,21 @@ def in_session(leader: Process) -> list[Process]:
         ours = int(fields[_SESSION]) == leader.pid and int(fields[_CREATED]) >= leader.created
         if ours and (process := identify(int(entry.name))):
             found.append(process)
+    return found
+
+
+def listening(processes: Iterable[Process]) -> set[tuple[str, int]]:
+    """Return address and port of every socket on which these processes take connections (those we may look at)."""
+    import psutil
+
+    found: set[tuple[str, int]] = set()
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            found |= {
+                (socket.laddr.ip, socket.laddr.port)
+                for socket in psutil.Process(process.pid).net_connections(kind="inet")
+                if socket.status == psutil.CONN_LISTEN
+            }
     return found
 
 

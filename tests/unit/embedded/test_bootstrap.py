@@ -7,6 +7,7 @@ import pytest
 from plumbline.embedded.bootstrap import (
     announcement,
     main,
+    provider_name,
     room_message,
     sizes_in,
     unsuitable_machine,
@@ -61,13 +62,33 @@ def test_the_size_is_said_before_anything_is_downloaded(tmp_path):
     assert "make clean" in said
 
 
+def test_where_the_data_will_be_is_said_beforehand(tmp_path):
+    """PLUMBLINE_HOME may put them on another disk."""
+    assert "data in .plumbline\n" in announcement("demo", tmp_path, 0, "mirror.example")
+    assert "data in /disk/state\n" in announcement("demo", tmp_path, 0, "mirror.example", home="/disk/state")
+
+
 def test_a_provider_that_will_be_paid_is_announced(tmp_path):
     """With a key set, nobody reads that none is needed."""
-    said = announcement("demo", tmp_path, 0, "mirror.example", "https://api.example.com/v1")
+    said = announcement("demo", tmp_path, 0, "mirror.example", "api.example.com")
 
-    assert "the model at https://api.example.com/v1 answers" in said
+    assert "the model at api.example.com answers" in said
     assert "is paid" in said
     assert "No key" not in said
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("", "api.openai.com"),
+        ("https://api.example.com/v1", "api.example.com"),
+        ("gateway.example.com", "gateway.example.com"),
+        ("https://ada:sk-secret@api.example.com:8443/v1?key=sk-secret", "api.example.com"),
+    ],
+)
+def test_a_provider_is_called_by_its_bare_name(host: str, name: str):
+    """Who put a key into the address does not see it on the screen."""
+    assert name == provider_name(host)
 
 
 def test_nothing_is_announced_as_download_when_the_environment_is_complete(tmp_path):
@@ -92,5 +113,8 @@ def test_too_little_room_is_said_with_both_figures(tmp_path):
 
 def test_an_unknown_purpose_is_a_usage_error(capsys: pytest.CaptureFixture[str]):
     """Exit code 2, as everywhere."""
-    assert 2 == main(["dance"])
+    with pytest.raises(SystemExit) as left:
+        main(["dance"])
+
+    assert 2 == left.value.code
     assert "usage" in capsys.readouterr().err

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
-from plumbline.embedded.demo import demo_record, is_later, last_error, task_line
+import pytest
+
+from plumbline.embedded.demo import demo_record, is_later, last_error, reads, task_line
 
 
 def a_task(name: str, state: str | None, index: int = -1) -> dict[str, object]:
@@ -76,3 +79,20 @@ def test_a_moment_to_come_is_later_than_now():
     assert [True, False, False] == [
         is_later(moment, now) for moment in ("2026-11-01T13:00:00Z", "2026-11-01T12:00:00Z", None)
     ]
+
+
+@pytest.mark.parametrize(
+    ("conf", "inbox", "ours"),
+    [
+        ({"folder": "/handbook"}, None, True),
+        ({"folder": "/other"}, "/handbook", False),
+        ({}, "/handbook", True),
+        ({}, "/other", False),
+        (None, None, True),
+    ],
+)
+def test_a_run_that_was_under_way_counts_only_when_it_reads_this_folder(
+    conf: dict[str, str] | None, inbox: str | None, ours: bool
+):
+    """One that was interrupted goes on; one of another folder is no answer to this demo."""
+    assert ours == reads({"conf": conf}, Path("/handbook"), inbox)

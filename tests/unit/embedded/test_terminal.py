@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from plumbline.embedded.terminal import Progress
+from plumbline.embedded.terminal import Progress, fitted, listed
 
 
 class Terminal(io.StringIO):
@@ -46,3 +46,38 @@ def test_a_stage_that_breaks_off_says_so():
         raise KeyboardInterrupt
 
     assert out.getvalue().splitlines()[-1].startswith("✗ copy")
+
+
+def test_a_terminal_gets_sentences_broken_between_words(monkeypatch):
+    """It would break them anywhere; an address stays whole, and a numbered line keeps its indentation."""
+    monkeypatch.setenv("COLUMNS", "41")
+    text = "One sentence that is longer than the line.\n  1. a numbered line that goes on and on at http://127.0.0.1:8080/dags/ingest"
+
+    assert [
+        "One sentence that is longer than the",
+        "line.",
+        "  1. a numbered line that goes on and on",
+        "     at",
+        "     http://127.0.0.1:8080/dags/ingest",
+    ] == fitted(text, Terminal()).splitlines()
+
+
+def test_a_log_gets_sentences_whole():
+    """Programs read it, and so does grep."""
+    assert "word " * 100 == fitted("word " * 100, io.StringIO())
+
+
+def test_a_line_that_changes_never_grows_longer_than_the_terminal(monkeypatch):
+    """A longer one could not be rewritten; the time at its end is always seen."""
+    monkeypatch.setenv("COLUMNS", "40")
+    out = Terminal()
+    with Progress("copy", out) as progress:
+        progress.show("word " * 100)
+
+    line = out.getvalue().split("\r\x1b[K")[-2]
+    assert (39, "… (0 s)") == (len(line), line[-7:])
+
+
+def test_names_are_listed_as_in_a_sentence():
+    """One, two or more."""
+    assert ["a", "a and b", "a, b and c"] == [listed(names) for names in ("a", "ab", "abc")]

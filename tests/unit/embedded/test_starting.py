@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from plumbline.embedded.services import unhealthy_components
+from plumbline.embedded.starting import unhealthy_components
 
 SINCE = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
