@@ -5,7 +5,7 @@ Turn what is new, changed or gone in a folder into searchable, cited, traceable 
 
 |  |  |
 |---|---|
-| Reads | the inbox (`PLUMBLINE_INBOX`), or the folder given when it is triggered |
+| Reads | the inbox (`PLUMBLINE_INBOX`), or the folder given, if it is open to DAGs (`PLUMBLINE_FOLDERS`) |
 | Writes | documents, chunks, words and vectors in `corpus`; calls and answers in `ledger`; `lineage` |
 | Again | safe: an unchanged document costs nothing, and no answer of the model is paid for twice |
 | Broken | [Runbook](plumbline/runbooks/ingest_documents) (`docs/runbooks/ingest_documents.md`) |
@@ -35,7 +35,12 @@ from plumbline_airflow.steps import step
     tags=[Tag.CORPUS, Tag.TIER_1],
     doc_md=__doc__,
     params={
-        "folder": Param("", type="string", title="Folder", description="Folder to read; empty: the inbox."),
+        "folder": Param(
+            "",
+            type="string",
+            title="Folder",
+            description="Folder to read, at or below the inbox or one of PLUMBLINE_FOLDERS; empty: the inbox.",
+        ),
         "source": Param(
             "", type="string", title="Source", description="Name of the source; empty: the folder's own."
         ),

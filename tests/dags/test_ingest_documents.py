@@ -117,17 +117,33 @@ def test_a_failed_check_leaves_the_published_index_as_it_was(
 
 
 def test_a_folder_given_by_hand_is_read_instead_of_the_inbox(
-    inbox: Path, run_dag: RunDag, session: Session, tmp_path: Path
+    inbox: Path, run_dag: RunDag, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The parameters of the DAG reach the scan; left empty, they count as not given."""
     folder = tmp_path / "handbook"
     folder.mkdir()
     shutil.copy(next(inbox.glob("*.md")), folder / "only.md")
+    monkeypatch.setenv("PLUMBLINE_FOLDERS", f"/srv/elsewhere:{folder}")
 
     run_dag("ingest_documents", folder=str(folder), source="handbook")
 
     documents = session.execute("select path, name from corpus.document join corpus.source using (source_id)")
     assert [{"path": "only.md", "name": "handbook"}] == documents.fetchall()
+
+
+def test_a_folder_that_is_not_open_to_dags_is_not_read(
+    inbox: Path, run_dag: RunDag, session: Session, tmp_path: Path
+) -> None:
+    """Whoever may trigger a DAG may not thereby read whatever the worker can."""
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "salaries.md").write_text("# Salaries\n\nNobody is to know.\n", encoding="utf-8")
+
+    assert "failed" == str(run_dag("ingest_documents", folder=str(tmp_path / "private")).state)
+
+    assert [] == session.execute("select path from corpus.ingestion_file").fetchall()
+    [run] = session.execute("select error, try_number from lineage.run").fetchall()
+    assert f"{tmp_path / 'private'} is not open to DAGs" in run["error"]
+    assert "PLUMBLINE_FOLDERS" in run["error"]
 
 
 def test_xcoms_carry_receipts_not_parcels(inbox: Path, run_dag: RunDag) -> None:

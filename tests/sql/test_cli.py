@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import re
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from plumbline.core.receipts import Run
+from plumbline.core.tools import Tools
+from plumbline.corpus.ingesting import load
 from plumbline.embedded.scratch import Scratch
 from plumbline.localmodel.testing import RunningServer
 
@@ -18,10 +26,10 @@ Done = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture
-def plumbline(
+def environment(
     scratch: Scratch, database: str, model_server: RunningServer, tmp_path: Path
-) -> Callable[..., Done]:
-    """Run `plumbline …` in a process of its own, as a program would: no terminal."""
+) -> dict[str, str]:
+    """What a command finds in its environment."""
     environment = {
         **os.environ,
         "PLUMBLINE_HOME": str(tmp_path / "home"),
@@ -33,12 +41,54 @@ def plumbline(
         "COLUMNS": "120",
     }
     environment.pop("AIRFLOW_CONN_PLUMBLINE_OPENAI", None)
+    return environment
+
+
+@pytest.fixture
+def plumbline(environment: dict[str, str]) -> Callable[..., Done]:
+    """Run `plumbline …` in a process of its own, as a program would: no terminal."""
 
     def type_(*words: str) -> Done:
         command = [sys.executable, "-m", "plumbline", *words]
         return subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=120, check=False
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
+
+    return type_
+
+
+@pytest.fixture
+def on_terminal(environment: dict[str, str]) -> Callable[..., tuple[int, str]]:
+    """Run `plumbline …` on a terminal of 80 columns; return its exit code and what stood on the screen."""
+    environment = {**environment, "TERM": "xterm"}
+    del environment["COLUMNS"]
+
+    def type_(*words: str, typed: str = "") -> tuple[int, str]:
+        ours, theirs = os.openpty()
+        fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "plumbline", *words],
+            env=environment,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        os.write(ours, typed.encode())
+        seen = b""
+        with contextlib.suppress(OSError):  # a terminal that nobody holds any more ends with an error
+            while part := os.read(ours, 65_536):
+                seen += part
+        os.close(ours)
+        screen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode()).replace("\r\n", "\n")
+        return process.wait(60), screen
 
     return type_
 
@@ -54,6 +104,16 @@ def folder(tmp_path: Path) -> Path:
     )
     (made / "empty.txt").write_text("")
     return made
+
+
+@pytest.fixture
+def ingested(tools: Tools, run: Run) -> Callable[..., None]:
+    """Ingest a folder without the command and the seconds that its suite takes to start."""
+
+    def once(folder: Path, source: str | None = None) -> None:
+        load(tools, run, folder=str(folder), source=source)
+
+    return once
 
 
 def test_a_folder_is_planned_ingested_searched_and_traced(plumbline, folder, model_server):
@@ -95,9 +155,115 @@ def test_the_published_suite_can_be_run_at_any_time(plumbline, folder):
     assert receipt["checks"] == receipt["passed"] > 0
 
 
+def test_a_search_can_be_narrowed_to_what_documents_say_of_themselves(plumbline, ingested, folder):
+    """Numbers and switches as in JSON, all else as text; several at once must all hold."""
+    (folder / "rules.md").write_text(
+        '---\naudience: staff\nyear: 2026\ndraft: false\nedition: "7"\ntags: [pier, fire]\n---\nNo fires on the pier.\n'
+    )
+    ingested(folder)
+
+    def found(*entries: str) -> list[str]:
+        options = [word for entry in entries for word in ("--metadata", entry)]
+        done = plumbline("search", "fires, berths and leave", "--json", *options)
+        assert 0 == done.returncode, done.stderr
+        return sorted(hit["path"] for hit in json.loads(done.stdout)["hits"])
+
+    assert ["berths.md", "leave.md", "rules.md"] == found()
+    assert ["rules.md"] == found("audience=staff", "year=2026", "draft=false")
+    assert ["rules.md"] == found('edition="7"') == found('tags=["fire"]')
+    assert [] == found("audience=staff", "year=2025") == found("edition=7")
+
+
+def test_a_search_narrowed_to_a_source_takes_its_name_or_its_folder(plumbline, ingested, folder):
+    """A wrong name finds nothing and says so; before the first ingestion there is nothing to be wrong about."""
+    empty = plumbline("search", "leave", "--source", "handbook")
+    assert (0, True) == (empty.returncode, "Nothing has been ingested yet." in empty.stdout)
+    ingested(folder, "handbook")
+
+    by_name = json.loads(plumbline("search", "leave", "--source", "handbook", "--json").stdout)
+    by_folder = json.loads(plumbline("search", "leave", "--source", str(folder), "--json").stdout)
+    wrong = plumbline("search", "leave", "--source", "handbok")
+
+    assert by_name["hits"] == by_folder["hits"] != []
+    assert 1 == wrong.returncode
+    assert "There is no source 'handbok'. The sources of the tenant main are:\n  handbook\n" in wrong.stderr
+
+
+def test_a_source_is_forgotten_after_a_yes_and_not_listed_any_more(plumbline, ingested, folder):
+    """What a moved folder left behind can go; without a terminal nobody is asked, and nothing goes."""
+    ingested(folder, "handbook")
+
+    unasked = plumbline("forget", "handbook")
+    unknown = plumbline("forget", "handbok", "--yes")
+    assert (1, 1) == (unasked.returncode, unknown.returncode)
+    assert "Nothing was forgotten. There is no terminal to ask at: give --yes" in unasked.stderr
+    assert "  handbook\n" in unknown.stderr
+    assert "handbook" in plumbline("status").stdout
+
+    done = plumbline("forget", "handbook", "--yes")
+
+    assert 0 == done.returncode, done.stderr
+    assert "handbook is forgotten: 2 documents and 2 chunks are gone." in done.stdout
+    assert [] == json.loads(plumbline("status", "--json").stdout)["sources"]
+    assert "Nothing has been ingested yet" in plumbline("status").stdout
+
+
+def test_at_a_terminal_a_person_is_asked_before_a_source_is_forgotten(ingested, on_terminal, folder):
+    """Told how much would go; an end of input is no yes."""
+    ingested(folder, "handbook")
+
+    answered = [on_terminal("forget", "handbook", typed=typed) for typed in ("n\r", "\x04", "y\r")]
+
+    assert all("handbook has 2 documents in 2 chunks. Forget all of it?" in screen for _, screen in answered)
+    assert [1, 1, 0] == [code for code, _ in answered]
+    assert [1, 1, 0] == [screen.count("Nothing was forgotten.") for _, screen in answered]
+    assert "2 documents and 2 chunks are gone" in answered[-1][1]
+
+
+def test_screens_fit_a_terminal_of_eighty_columns_and_names_are_whole(
+    plumbline, ingested, on_terminal, folder, tmp_path
+):
+    """What has to be typed again, a source or an id, is never cut."""
+    long = tmp_path / ("a-folder-with-a-name-that-says-more-than-anybody-wants-to-know-about-it" * 2)
+    folder.rename(long)
+    ingested(long)
+    chunk = json.loads(plumbline("search", "leave", "--json").stdout)["hits"][0]["chunk_id"]
+
+    help_, plan, status, search, lineage = screens = [
+        on_terminal(*words)
+        for words in (
+            ["search", "--help"],
+            ["plan", "ingest", str(long)],
+            ["status"],
+            ["search", "leave"],
+            ["lineage", chunk],
+        )
+    ]
+
+    assert [0] * 5 == [code for code, _ in screens]
+    assert "KEY=VALUE" in help_[1]
+    assert f"folder:{long}\n" in status[1]
+    assert chunk in search[1]
+    assert "source version" in lineage[1]
+    lines = [line for _, screen in screens for line in screen.split("\n")]
+    assert {str(long), f"folder:{long}"} == {line for line in lines if len(line) > 80}
+    assert not any("…" in screen for _, screen in (help_, plan, status, search))
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (["search", "x", "--kind", "docx"], 2, "'docx' is none of markdown, text, html, pdf."),
+        (["search", "x", "--metadata", "audience"], 2, "'audience' is not KEY=VALUE."),
+        (["search", "x", "--metadata", "=staff"], 2, "'=staff' is not KEY=VALUE."),
+        (["search", "x", "--metadata", "a=1", "--metadata", "a=2"], 2, "'a' is given twice."),
+        (["search", "x", "--path", "\udcff"], 2, "\\xff has bytes in it that are not UTF-8."),
+        (["ingest", "~nobody-of-this-name/x"], 1, "cannot be opened: no such file or directory."),
+        (
+            ["forget", "handbook", "--yes"],
+            1,
+            "There is no source 'handbook'. The sources of the tenant main are: none",
+        ),
         (["ingest", "/no/such/folder"], 1, "cannot be opened: no such file or directory."),
         (["lineage", "nonsense"], 1, "is no id"),
         (["check", "corpus/nothing"], 1, "corpus/nothing"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from plumbline.core.sql import SQL_ROOT
@@ -49,9 +51,15 @@ def test_a_gate_that_does_not_exist_is_never_open() -> None:
         checks_of("corpus/nowhere")
 
 
-def test_a_warning_stops_nothing() -> None:
-    """Severity `warn` tells someone."""
-    conclude((Result("s", "Odd.", "warn", passed=False),))
+def test_a_warning_stops_nothing_and_is_told(caplog) -> None:
+    """Severity `warn` tells someone; the same with `block` closes the gate."""
+    odd = Result("s", "Odd.", "warn", passed=False)
+
+    conclude((odd,))
+
+    assert ["check failed (warn): Odd. It does not hold."] == caplog.messages
+    with pytest.raises(GateClosed, match=r"Odd\."):
+        conclude((replace(odd, severity="block"),))
 
 
 def test_kept_results_are_not_carried_on() -> None:

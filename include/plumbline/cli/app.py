@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.prompt import Confirm
 
+from plumbline.core.errors import Fatal
 from plumbline.core.receipts import Run
 from plumbline.core.settings import Settings
 from plumbline.core.tools import Tools, open_tools
@@ -30,8 +35,13 @@ notes = Console(stderr=True, highlight=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Tenant = Annotated[
-    str | None, typer.Option(help="Work for this tenant (default: PLUMBLINE_TENANT, or main).")
+    str | None,
+    typer.Option(metavar="NAME", help="Work for this tenant (default: PLUMBLINE_TENANT, or main)."),
 ]
+
+
+class NotAgreed(Fatal):
+    """A person did not agree to what was to be done."""
 
 
 @contextlib.contextmanager
@@ -52,10 +62,53 @@ def working(command: str, tenant: str | None) -> Iterator[tuple[Tools, Run]]:
         )
 
 
+@contextlib.contextmanager
+def progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Give a function that is told what is being done: one line that changes on a terminal, lines in a log."""
+    began = time.monotonic()
+    with notes.status("starting") as status:
+
+        def tell(doing: str) -> None:
+            if notes.is_terminal:
+                status.update(doing)
+            elif not quiet:
+                notes.print(f"{time.monotonic() - began:6.1f} s  {doing}")
+
+        yield tell
+
+
+def require_consent(question: str, *, otherwise: str) -> None:
+    """
+    Ask a person, and go on only after a yes.
+
+    Raises:
+        NotAgreed: The answer was no, or nobody is there to be asked; `otherwise` says what that means.
+    """
+    if not sys.stdin.isatty():
+        raise NotAgreed(f"{otherwise} There is no terminal to ask at: give --yes to go on without.")
+    try:
+        agreed = Confirm.ask(escape(question), console=notes, default=False)
+    except EOFError:
+        notes.print()
+        agreed = False
+    if not agreed:
+        raise NotAgreed(otherwise)
+
+
+def counted(number: int, thing: str) -> str:
+    """Return "1 document", or "2 documents"."""
+    return f"{number:,} {things(number, thing)}"
+
+
+def things(number: int, thing: str) -> str:
+    """Return "document" of one, "documents" of any other number."""
+    return thing if number == 1 else f"{thing}s"
+
+
 def print_json(value: Any) -> None:
     """Print one JSON document."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
 # The modules register their commands on `app`.
-from plumbline.cli import calls, corpus, installation, lineage  # noqa: E402, F401
+from plumbline.cli import calls, corpus, installation, lineage, sources  # noqa: E402, F401

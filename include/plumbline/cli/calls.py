@@ -8,9 +8,10 @@ import uuid
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.padding import Padding
+from rich.text import Text
 
-from plumbline.cli.app import Json, Tenant, app, console, print_json, working
+from plumbline.cli.app import Json, Tenant, app, console, counted, print_json, working
 
 calls = typer.Typer(no_args_is_help=True, help="Calls to a model that need a person's decision.")
 app.add_typer(calls, name="calls")
@@ -29,20 +30,11 @@ def unknown(*, tenant: Tenant = None, as_json: Json = False) -> None:
     if not found:
         console.print("No call is in doubt.")
         return
-    table = Table(
-        "call", "since", "use", "model", "inputs", "tokens", "at most", box=None, header_style="bold"
-    )
     for call in found:
-        table.add_row(
-            str(call.call_id),
-            call.at.strftime("%Y-%m-%d %H:%M UTC"),
-            call.use,
-            call.model,
-            f"{call.inputs:,}",
-            f"{call.tokens:,}",
-            f"${call.cost_usd:.6f}",
-        )
-    console.print(table)
+        console.print(f"[bold]{call.call_id}[/bold]  since {call.at:%Y-%m-%d %H:%M} UTC")
+        inputs, tokens = counted(call.inputs, "input"), counted(call.tokens, "token")
+        said = f"{call.use} by {call.model}: {inputs}, {tokens}, at most ${call.cost_usd:.6f}"
+        console.print(Padding(Text(said), (0, 2)))
     console.print(
         "Look them up at the provider, then: plumbline calls release CALL --billed (or --not-billed)"
     )

@@ -1,26 +1,35 @@
-"""`plumbline ingest`, `plan ingest`, `search` and `status`."""
+"""`plumbline ingest`, `plan ingest`, `search` and `check`."""
 
 from __future__ import annotations
 
+import json
+import math
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, get_args
 
 import typer
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from plumbline.cli.app import Json, Tenant, app, console, notes, print_json, working
+from plumbline.cli.app import Json, Tenant, app, console, counted, print_json, progress, things, working
+from plumbline.corpus.intake import Kind
 
 Folder = Annotated[Path, typer.Argument(help="Folder of documents: Markdown, text, HTML and PDF.")]
 SourceName = Annotated[
     str | None,
-    typer.Option("--source", help="Name of the source; a folder without one is known by its path."),
+    typer.Option(
+        "--source",
+        metavar="NAME",
+        help="Name of the source; a folder without one is known by its path, and moved, is another source.",
+    ),
 ]
 
+_KINDS = get_args(Kind)
 _REFUSALS_SHOWN = 20
+_LARGEST_NUMBER = 2**53
 
 plans = typer.Typer(no_args_is_help=True, help="What a run would do and cost, with no paid call.")
 app.add_typer(plans, name="plan")
@@ -42,16 +51,9 @@ def ingest(
     from plumbline.corpus.ingesting import ingest as run_ingestion
 
     began = time.monotonic()
-    with working("ingest", tenant) as (tools, run), notes.status("starting") as status:
-
-        def progress(doing: str) -> None:
-            if notes.is_terminal:
-                status.update(doing)
-            elif not as_json:
-                notes.print(f"{time.monotonic() - began:6.1f} s  {doing}")
-
+    with working("ingest", tenant) as (tools, run), progress(quiet=as_json) as tell:
         summary = run_ingestion(
-            tools, run, folder=str(path), source=source, allow_empty=allow_empty, progress=progress
+            tools, run, folder=str(path), source=source, allow_empty=allow_empty, progress=tell
         )
     summary["seconds"] = round(time.monotonic() - began, 3)
     if as_json:
@@ -68,41 +70,40 @@ def plan_ingest(
     from plumbline.corpus.planning import plan_ingestion
 
     with working("plan", tenant) as (tools, run):
-        plan = plan_ingestion(tools, run, folder=str(path), source=source)
+        plan: dict[str, Any] = plan_ingestion(tools, run, folder=str(path), source=source)
     if as_json:
         print_json(plan)
         return
-    console.print(f"[bold]An ingestion of[/bold] {escape(str(plan['location']))} would")
-    table = Table.grid(padding=(0, 2))
-    table.add_column(justify="right")
-    table.add_row(f"{plan['to_store']:,}", "documents read that are new or changed")
-    table.add_row(f"{plan['unchanged']:,}", "documents left as they are")
-    table.add_row(f"{plan['to_remove']:,}", "documents removed, which are gone from the folder")
-    table.add_row(f"{plan['refused']:,}", "documents refused")
-    table.add_row(f"{plan['chunks']:,}", "chunks made of those it reads")
-    if plan["chunks_to_rebuild"]:
-        rebuilt = "chunks, of all sources, given vectors anew: another model answers than that of the index in force"
-        table.add_row(f"{plan['chunks_to_rebuild']:,}", rebuilt)
-    table.add_row(
-        f"{plan['to_buy']:,}",
-        f"embeddings bought from {plan['answered_by']} ({plan['dimensions']} dimensions)",
-    )
-    table.add_row(f"{plan['tokens']:,}", "tokens sent")
-    table.add_row(f"${plan['cost_usd']:.6f}", f"paid at {escape(str(plan['endpoint']))}")
-    console.print(Padding(table, (0, 2)))
-    show_refusals(cast("list[dict[str, Any]]", plan["refusals"]))
+    show_plan(plan)
 
 
 @app.command()
 def search(
     question: Annotated[str, typer.Argument(help="What to look for, in any words.")],
     *,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many results.")] = 5,
-    language: Annotated[str | None, typer.Option(help="Only documents in this language (ISO 639-1).")] = None,
-    source: SourceName = None,
-    path: Annotated[str | None, typer.Option(help="Only documents whose path begins so.")] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=100, metavar="N", help="How many results, 1 to 100.")
+    ] = 5,
+    language: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Only chunks in this language (ISO 639-1).")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only documents of this source: its name, or its folder."),
+    ] = None,
+    path: Annotated[
+        str | None, typer.Option(metavar="PREFIX", help="Only documents whose path begins so.")
+    ] = None,
     kind: Annotated[
-        str | None, typer.Option(help="Only documents of this kind: markdown, text, html or pdf.")
+        str | None, typer.Option(metavar="|".join(_KINDS), help="Only documents of this kind.")
+    ] = None,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Only documents that say this of themselves, in their front matter or properties; may be given "
+            "several times. A number, true, false and a list are written as in JSON; all else is text.",
+        ),
     ] = None,
     tenant: Tenant = None,
     as_json: Json = False,
@@ -110,9 +111,14 @@ def search(
     """Search what was ingested, by words and by meaning; every result cites the exact span it stands on."""
     from plumbline.corpus.search import Filters
     from plumbline.corpus.search import search as run_search
+    from plumbline.corpus.sources import known_source, known_sources
 
-    filters = Filters(source=source, path_prefix=path, language=language, kind=kind)
+    if kind is not None and kind not in _KINDS:
+        raise typer.BadParameter(f"{kind!r} is none of {', '.join(_KINDS)}.", param_hint="'--kind'")
+    filters = Filters(path_prefix=path, language=language, kind=kind, metadata=metadata_of(metadata or []))
     with working("search", tenant) as (tools, run):
+        if source is not None and known_sources(tools, run):
+            filters = replace(filters, source=known_source(tools, run, source).name)
         found = run_search(tools, run, question, limit=limit, filters=filters)
     if as_json:
         print_json(found.as_json())
@@ -141,99 +147,101 @@ def check(
         console.print(f"{receipt['passed']} of {receipt['checks']} checks of {suite} passed.")
 
 
-@app.command()
-def status(*, tenant: Tenant = None, as_json: Json = False) -> None:
-    """Say what is searchable, from which sources, by which model, and what was spent."""
-    from plumbline.core import db
-    from plumbline.corpus.sources import known_as
+def metadata_of(entries: list[str]) -> dict[str, Any]:
+    """
+    Read KEY=VALUE entries as front matter would be kept.  Pure.
 
-    with working("status", tenant) as (tools, run), tools.db.transaction(run.tenant) as session:
-        sources = db.rows(session, "corpus/select_status")
-        spending = db.rows(session, "ledger/select_spending")
-        for row in sources:
-            row["refusals"] = db.rows(
-                session, "corpus/select_refused", source_id=row["source_id"], page=100_000
-            )
-    if as_json:
-        print_json({"tenant": run.tenant, "sources": sources, "spending": spending})
-        return
-    if not sources:
-        console.print("Nothing has been ingested yet: `plumbline ingest FOLDER`.")
-        return
-    table = Table(
-        "source", "documents", "chunks", "refused", "last published", "model", box=None, header_style="bold"
-    )
-    for row in sources:
-        published = (
-            row["published_at"].strftime("%Y-%m-%d %H:%M UTC")
-            if row["published_at"]
-            else row["state"] or "never"
-        )
-        model = f"{known_as(row['model'])} ({row['dimensions']})" if row["model"] else "none in force"
-        table.add_row(
-            Text(row["name"]),
-            f"{row['documents']:,}",
-            f"{row['chunks']:,}",
-            f"{row['refused']:,}",
-            published,
-            model,
-        )
-    console.print(table)
-    if spending:
-        console.print()
-        table = Table(
-            "use", "model", "state", "calls", "inputs", "tokens", "cost", box=None, header_style="bold"
-        )
-        for row in spending:
-            table.add_row(
-                row["use"],
-                row["model"],
-                row["state"],
-                f"{row['calls']:,}",
-                f"{row['inputs']:,}",
-                f"{row['tokens']:,}",
-                f"${row['cost_usd']:.6f}",
-            )
-        console.print(table)
+    Raises:
+        BadParameter: One has another form, or a key comes twice.
+    """
+    found: dict[str, Any] = {}
+    for entry in entries:
+        key, equals, value = entry.partition("=")
+        if not key or not equals:
+            raise typer.BadParameter(f"{entry!r} is not KEY=VALUE.", param_hint="'--metadata'")
+        if key in found:
+            raise typer.BadParameter(f"{key!r} is given twice.", param_hint="'--metadata'")
+        found[key] = _value(value)
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if isinstance(value, list):
+        return [str(word) for word in value]
+    if isinstance(value, int):  # one that is kept as text is looked for as text
+        return value if abs(value) < _LARGEST_NUMBER else text
+    if isinstance(value, float):
+        return value if math.isfinite(value) else text
+    return value if isinstance(value, str) else text
+
+
+def show_plan(plan: dict[str, Any]) -> None:
+    """Print what an ingestion would come to, in the words in which its summary will say it."""
+    console.print(Text(str(plan["location"]), style="bold"), soft_wrap=True)
+    console.print("A plan: nothing was written, and nothing was paid.")
+    found = f"found: {plan['to_store']:,} to store, {plan['unchanged']:,} unchanged, "
+    found += f"{plan['refused']:,} refused, {plan['to_remove']:,} to remove"
+    rebuilt = f"{things(plan['chunks_to_rebuild'], 'chunk')}, of all sources, in need of new vectors: "
+    rebuilt += "another model answers than that of the index in force"
+    rows = [
+        (plan["found"], found),
+        (plan["chunks"], f"{things(plan['chunks'], 'chunk')} in what is to be stored"),
+        (plan["chunks_to_rebuild"], rebuilt),
+        (plan["to_buy"], f"{things(plan['to_buy'], 'embedding')} to buy from {plan['answered_by']}"),
+        (plan["tokens"], f"{things(plan['tokens'], 'token')}, for ${plan['cost_usd']:.6f}"),
+    ]
+    _show_numbered([row for row in rows if row != (0, rebuilt)])
+    show_refusals(plan["refusals"], plan["refused"], listed_by="the same with --json")
 
 
 def show_summary(summary: dict[str, Any]) -> None:
     """Print what an ingestion came to."""
-    by = f"by {summary['answered_by']} ({summary['dimensions']} dimensions)"
-    console.print(f"[bold]{escape(str(summary['source']))}[/bold], {by}", soft_wrap=True)
-    passed = summary["checks"] - summary["checks_failed"]
+    console.print(Text(str(summary["source"]), style="bold"), soft_wrap=True)
+    console.print(f"by {summary['answered_by']} ({summary['dimensions']} dimensions)")
+    searchable = (
+        f"{things(summary['documents'], 'document')} searchable, in {counted(summary['chunks'], 'chunk')}"
+    )
+    found = f"found: {summary['stored']:,} stored, {summary['unchanged']:,} unchanged, "
+    found += f"{summary['refused']:,} refused, {summary['removed']:,} removed"
+    bought = (
+        f"{things(summary['embedded'], 'embedding')} bought, {summary['reused']:,} had been bought before"
+    )
+    billed = f"{things(summary['tokens'], 'token')} billed, for ${summary['cost_usd']:.6f}; "
+    billed += f"requests: {summary['requests']:,}"
+    rows = [
+        (summary["documents"], searchable),
+        (summary["found"], found),
+        (summary["embedded"], bought),
+        (summary["tokens"], billed),
+        (summary["checks"] - summary["checks_failed"], f"of {summary['checks']:,} data checks passed"),
+    ]
+    _show_numbered(rows)
+    show_refusals(summary["refusals"], summary["refused"], listed_by="plumbline status --json")
+
+
+def _show_numbered(rows: list[tuple[int, str]]) -> None:
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right")
-    table.add_row(f"{summary['documents']:,}", f"documents are searchable, in {summary['chunks']:,} chunks")
-    table.add_row(
-        f"{summary['found']:,}",
-        f"found: {summary['stored']:,} stored, {summary['unchanged']:,} unchanged, {summary['refused']:,} refused, "
-        f"{summary['removed']:,} removed",
-    )
-    table.add_row(
-        f"{summary['embedded']:,}", f"embeddings bought, {summary['reused']:,} had been bought before"
-    )
-    table.add_row(
-        f"{summary['tokens']:,}",
-        f"tokens billed, for ${summary['cost_usd']:.6f}; requests: {summary['requests']:,}",
-    )
-    table.add_row(f"{passed:,}", f"of {summary['checks']:,} data checks passed")
+    for number, what in rows:
+        table.add_row(f"{number:,}", Text(what))
     console.print(Padding(table, (0, 2)))
-    show_refusals(summary["refusals"])
 
 
-def show_refusals(refusals: list[dict[str, Any]]) -> None:
-    """Print the refused files with their reasons."""
+def show_refusals(refusals: list[dict[str, Any]], count: int, *, listed_by: str) -> None:
+    """Print the first of the refused files with their reasons, how many there are, and what lists more."""
     if not refusals:
         return
-    console.print(f"[yellow]Refused[/yellow] ({len(refusals):,}):")
+    count = max(count, len(refusals))  # files of a folder that was closed this time were refused before
+    console.print(f"[yellow]Refused[/yellow] ({count:,}):")
     for refusal in refusals[:_REFUSALS_SHOWN]:
         kept = "  (its earlier version is still searchable)" if refusal.get("still_published") else ""
         console.print(Padding(Text(f"{refusal['path']}: {refusal['reason']}{kept}"), (0, 2)))
-    if len(refusals) > _REFUSALS_SHOWN:
-        console.print(
-            Padding(f"and {len(refusals) - _REFUSALS_SHOWN:,} more: `plumbline status --json`", (0, 2))
-        )
+    if count > _REFUSALS_SHOWN:
+        console.print(Padding(f"and {count - _REFUSALS_SHOWN:,} more: {listed_by}", (0, 2)))
 
 
 def show_results(found: Any) -> None:
@@ -244,7 +252,7 @@ def show_results(found: Any) -> None:
         where = " › ".join(hit.heading_path) or hit.title or ""
         page = f", page {hit.page}" if hit.page else ""
         console.print(Text.assemble((f"{number}. ", "bold"), (hit.path, "bold cyan"), (f"  {where}", "dim")))
-        console.print(Padding(Text(hit.excerpt), (0, 3)))
+        console.print(Padding(Text(_lines_of_excerpt(hit)), (0, 3)))
         console.print(
             Padding(
                 Text(
@@ -255,3 +263,9 @@ def show_results(found: Any) -> None:
             )
         )
     console.print(Text(found.remark, style="dim"))
+
+
+def _lines_of_excerpt(hit: Any) -> str:
+    """The excerpt as it stands in the document, without its blank lines."""
+    cited = hit.text[hit.excerpt_start - hit.start : hit.excerpt_end - hit.start]
+    return "\n".join(line for line in cited.split("\n") if line.strip())

@@ -6,11 +6,10 @@ import dataclasses
 from typing import Annotated
 
 import typer
-from rich.prompt import Confirm
 from rich.table import Table
 from rich.text import Text
 
-from plumbline.cli.app import Json, Tenant, app, console, notes, print_json, working
+from plumbline.cli.app import Json, Tenant, app, console, notes, print_json, require_consent, working
 from plumbline.core.settings import Settings
 
 
@@ -81,8 +80,7 @@ def _prove_live(tenant: str | None, *, ask: bool, as_json: bool) -> None:
             notes.print(
                 f"The connection plumbline_openai points at {door.endpoint.base_url}, model {door.model}."
             )
-            if not Confirm.ask("Make one paid call of about 10 tokens?", console=notes, default=False):
-                raise Misconfigured("No call was made.")
+            require_consent("Make one paid call of about 10 tokens?", otherwise="No call was made.")
         proof = door.verify()
     if as_json:
         print_json({"ok": True, "proof": dataclasses.asdict(proof)})

@@ -1,8 +1,8 @@
 """
 Memory of a step that handles many rows.
 
-Rows are freed as soon as nobody refers to them.  What Python looks for beside that, cycles, our rows never form; to look
-for them all the same after every few hundred costs a bulk step one twentieth of its time.
+Rows are freed as soon as nobody refers to them.  What Python looks for beside that, cycles, our rows never form; to
+look for them all the same after every few hundred costs a bulk step one twentieth of its time.
 """
 
 from __future__ import annotations

@@ -69,6 +69,12 @@ class Settings:
         return Path(self.text("PLUMBLINE_INBOX", str(PROJECT_ROOT / "samples" / "documents")))
 
     @property
+    def open_folders(self) -> list[Path]:
+        """The folders that a DAG may be told to read: the inbox, those of PLUMBLINE_FOLDERS, and all below them."""
+        named = (self.values.get("PLUMBLINE_FOLDERS") or "").split(":")
+        return [self.inbox, *(Path(name) for name in named if name)]
+
+    @property
     def code_version(self) -> str:
         """The version of the code that writes a row: a git commit where there is one."""
         return self.values.get("PLUMBLINE_CODE_VERSION") or _checked_out_commit() or _installed_version()

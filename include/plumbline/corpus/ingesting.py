@@ -10,13 +10,14 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
 from plumbline.corpus.preparing import prepare_documents
 from plumbline.corpus.publishing import build_search_indexes, publish_index
-from plumbline.corpus.scanning import scan_source
+from plumbline.corpus.scanning import forget_source, scan_source
 from plumbline.corpus.summary import summarise
 from plumbline.provenance.recording import recorded
 
@@ -37,20 +38,30 @@ def ingest(
 
     The suite of Great Expectations takes seconds to start, so it runs only when something is to be published.
     """
-
-    def check(ingestion_id: str) -> None:
-        from plumbline.provenance.expectations import run_suite
-
-        progress("checking")
-        _step(tools, run, run_suite, suite=CHECKED, ingestion_id=ingestion_id)
-
     ingestion_id, changed = load(
-        tools, run, folder=folder, source=source, allow_empty=allow_empty, progress=progress, check=check
+        tools,
+        run,
+        folder=folder,
+        source=source,
+        allow_empty=allow_empty,
+        progress=progress,
+        check=partial(_check, tools, run, progress),
     )
-    if changed:
-        progress("indexing")
-        _step(tools, run, build_search_indexes, ingestion_id=ingestion_id)
-    return summarise(tools, run, dag_run_id=run.dag_run_id)
+    return _finished(tools, run, ingestion_id, progress, changed=changed)
+
+
+def forget(
+    tools: Tools, run: Run, *, source: str, progress: Callable[[str], None] = lambda _: None
+) -> Receipt:
+    """
+    Remove all that is known from a source, by the same way as when its folder is emptied, and return the summary.
+
+    Raises:
+        UnknownSource: There is no such source.
+    """
+    plan = _step(tools, run, forget_source, source=source)
+    ingestion_id, changed = _carried_out(tools, run, plan, progress, partial(_check, tools, run, progress))
+    return _finished(tools, run, ingestion_id, progress, changed=changed)
 
 
 def load(
@@ -71,6 +82,12 @@ def load(
     """
     progress("scanning")
     plan = _step(tools, run, scan_source, folder=folder, source=source, allow_empty=allow_empty)
+    return _carried_out(tools, run, plan, progress, check)
+
+
+def _carried_out(
+    tools: Tools, run: Run, plan: Receipt, progress: Callable[[str], None], check: Callable[[str], None]
+) -> tuple[str, bool]:
     ingestion_id, shards = str(plan["ingestion_id"]), cast("list[int]", plan["shards"])
     changed = any(plan[what] for what in ("to_store", "newly_refused", "to_remove", "building"))
     if changed:
@@ -81,6 +98,22 @@ def load(
     progress("publishing")
     _step(tools, run, publish_index, ingestion_id=ingestion_id)
     return ingestion_id, changed
+
+
+def _check(tools: Tools, run: Run, progress: Callable[[str], None], ingestion_id: str) -> None:
+    from plumbline.provenance.expectations import run_suite
+
+    progress("checking")
+    _step(tools, run, run_suite, suite=CHECKED, ingestion_id=ingestion_id)
+
+
+def _finished(
+    tools: Tools, run: Run, ingestion_id: str, progress: Callable[[str], None], *, changed: bool
+) -> Receipt:
+    if changed:
+        progress("indexing")
+        _step(tools, run, build_search_indexes, ingestion_id=ingestion_id)
+    return summarise(tools, run, dag_run_id=run.dag_run_id)
 
 
 def _step(tools: Tools, run: Run, work: Callable[..., Receipt], **inputs: object) -> Receipt:

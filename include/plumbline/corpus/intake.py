@@ -4,6 +4,7 @@ Walk an inbox folder without trusting it.
 Anybody may put anything into an inbox.  Three promises follow.
 
 - Every visible file comes out exactly once, as `Found` or as `Refusal`; nothing is skipped in silence.
+  A folder that cannot be listed to its end is refused as a whole, so that nothing in it is taken for removed.
   Without it, "found = stored + unchanged + refused + removed" could not be checked.
 - Every outcome has a path of its own that a database can store and index, the same in every scan of the same folder.
   Without it, two files whose names look alike would stop every ingestion of their source.
@@ -130,14 +131,15 @@ def scan(inbox: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Found | Refusal
     and memory stays flat.
 
     Raises:
-        InboxMissing: The folder is absent or closed to us.
+        InboxMissing: The folder is absent, closed to us, or cannot be listed to its end.
     """
+    place = Path(os.path.realpath(inbox))
     try:
-        root = os.open(inbox.resolve(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        root, entries = _open_folder(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise InboxMissing(f"The inbox {inbox} cannot be opened: {_plainly(error)}.") from error
     try:
-        yield from _walk(root, "", 0, inbox.resolve(), max_bytes)
+        yield from _walk(root, entries, "", 0, place, max_bytes)
     finally:
         os.close(root)
 
@@ -170,8 +172,10 @@ def is_ignored(name: str) -> bool:
     )
 
 
-def _walk(folder: int, prefix: str, depth: int, inbox: Path, max_bytes: int) -> Iterator[Found | Refusal]:
-    for entry in _entries(folder):
+def _walk(
+    folder: int, entries: list[_Entry], prefix: str, depth: int, inbox: Path, max_bytes: int
+) -> Iterator[Found | Refusal]:
+    for entry in entries:
         path = prefix + entry.path
         if len(path.encode()) > MAX_PATH_BYTES:
             reason = f"The path is longer than {MAX_PATH_BYTES:,} bytes; shorten the names of the folders."
@@ -190,14 +194,28 @@ def _descend(
     folder: int, name: str, path: str, depth: int, inbox: Path, max_bytes: int
 ) -> Iterator[Found | Refusal]:
     try:
-        inner = os.open(name, _OPEN_FOLDER, dir_fd=folder)
+        inner, entries = _open_folder(name, _OPEN_FOLDER, folder)
     except OSError as error:
         yield _unreadable(path, error, "folder")
         return
     try:
-        yield from _walk(inner, path + "/", depth + 1, inbox, max_bytes)
+        yield from _walk(inner, entries, path + "/", depth + 1, inbox, max_bytes)
     finally:
         os.close(inner)
+
+
+def _open_folder(place: Path | str, flags: int, above: int | None = None) -> tuple[int, list[_Entry]]:
+    """
+    Open a folder and list all of it, or fail with an OSError.
+
+    A disk or a network can fail in the middle of a list: what it had not named yet is never taken for gone.
+    """
+    folder = os.open(place, flags, dir_fd=above)
+    try:
+        return folder, _entries(folder)
+    except BaseException:
+        os.close(folder)
+        raise
 
 
 def _entries(folder: int) -> list[_Entry]:

@@ -8,6 +8,7 @@ the answers that were bought.  It writes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -17,11 +18,13 @@ from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
 from plumbline.corpus.chunking import chunk
 from plumbline.corpus.extraction import Unreadable, extract
-from plumbline.corpus.intake import Moved, fetch
+from plumbline.corpus.intake import Moved, fetch, scan
 from plumbline.corpus.preparing import EMBED_CHUNK
 from plumbline.corpus.scanning import compare
 from plumbline.corpus.sources import Source, source_of
+from plumbline.corpus.tokens import count
 from plumbline.models import Door
+from plumbline.privacy.minimise import minimise
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
@@ -45,18 +48,16 @@ def plan_ingestion(
     target = source_of(tools, run, folder, source)
     door = Door(tools, run)
     wanted: dict[bytes, int] = {}
-    refusals: list[dict[str, object]] = []
     chunks = 0
     with tools.db.transaction(run.tenant) as session:
-        counts = compare(session, run, target)
-        refusals.extend(
-            {"path": row["path"], "code": row["reason_code"], "reason": row["reason"]}
-            for row in db.rows(session, "corpus/select_compared_refused", page=_REFUSALS_SHOWN)
-        )
+        counts = compare(session, run, target, scan(target.location))
+        refused = _Refused(counts["refuse"])
+        for row in db.rows(session, "corpus/select_compared_refused", page=_REFUSALS_SHOWN):
+            refused.show(row["path"], row["reason_code"], row["reason"])
         for files in _pages(session):
             keys: dict[bytes, int] = {}
             for file in files:
-                for key, tokens in _keys(door, target, file, refusals):
+                for key, tokens in _keys(door, target, file, refused):
                     chunks += 1
                     keys[key] = tokens
             _want(door, keys, wanted)
@@ -66,11 +67,11 @@ def plan_ingestion(
     return {
         "location": str(target.location),
         "found": counts["found"],
-        "to_store": counts["store"],
+        "to_store": counts["store"] - (refused.count - counts["refuse"]),
         "unchanged": counts["unchanged"],
         "to_remove": counts["remove"],
-        "refused": len(refusals),
-        "refusals": refusals,
+        "refused": refused.count,
+        "refusals": refused.shown,
         "chunks": chunks,
         "chunks_to_rebuild": rebuilt,
         "to_buy": len(wanted),
@@ -81,6 +82,22 @@ def plan_ingestion(
         "endpoint": door.endpoint.base_url,
         "answered_by": door.endpoint.label,
     }
+
+
+@dataclass(slots=True)
+class _Refused:
+    """How many files are refused, and the first of them."""
+
+    count: int
+    shown: list[dict[str, str]] = field(default_factory=list)
+
+    def add(self, path: str, code: str, reason: str) -> None:
+        self.count += 1
+        self.show(path, code, reason)
+
+    def show(self, path: str, code: str, reason: str) -> None:
+        if len(self.shown) < _REFUSALS_SHOWN:
+            self.shown.append({"path": path, "code": code, "reason": reason})
 
 
 def _want(door: Door, keys: dict[bytes, int], wanted: dict[bytes, int]) -> None:
@@ -95,7 +112,7 @@ def _rebuild(session: Session, door: Door, wanted: dict[bytes, int]) -> int:
         return 0
     after, rebuilt = UUID(int=0), 0
     while chunks := db.rows(session, "corpus/select_texts_to_embed", after=after, page=1000):
-        _want(door, {door.key(EMBED_CHUNK, row["text"]): row["tokens"] for row in chunks}, wanted)
+        _want(door, dict(_priced(door, row["text"], row["tokens"]) for row in chunks), wanted)
         after = chunks[-1]["chunk_id"]
         rebuilt += len(chunks)
     return rebuilt
@@ -108,17 +125,21 @@ def _pages(session: Session) -> Iterator[list[DictRow]]:
         after = files[-1]["path"]
 
 
-def _keys(
-    door: Door, target: Source, file: DictRow, refusals: list[dict[str, object]]
-) -> Iterator[tuple[bytes, int]]:
+def _priced(door: Door, text: str, tokens: int) -> tuple[bytes, int]:
+    """The key of a text's embedding and the tokens that it costs: those of what is sent, which has no credentials."""
+    sent = minimise(text)
+    return door.key(EMBED_CHUNK, text), tokens if sent == text else count(sent)
+
+
+def _keys(door: Door, target: Source, file: DictRow, refused: _Refused) -> Iterator[tuple[bytes, int]]:
     try:
         content = fetch(target.location, file["path"], expected_sha256=file["sha256"])
         extracted = extract(content, file["kind"], file["path"])
     except Moved as moved:
-        refusals.append({"path": file["path"], "code": "changing", "reason": str(moved)})
+        refused.add(file["path"], "changing", str(moved))
         return
     except Unreadable as unreadable:
-        refusals.append({"path": file["path"], "code": unreadable.code, "reason": unreadable.reason})
+        refused.add(file["path"], unreadable.code, unreadable.reason)
         return
     for piece in chunk(extracted):
-        yield door.key(EMBED_CHUNK, extracted.text[piece.start : piece.end]), piece.tokens
+        yield _priced(door, extracted.text[piece.start : piece.end], piece.tokens)

@@ -11,7 +11,7 @@ Promises:
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from plumbline.core import db
@@ -20,8 +20,8 @@ from plumbline.core.receipts import Receipt, Run
 from plumbline.core.sql import statement
 from plumbline.core.tools import Tools
 from plumbline.corpus.chunking import document_id
-from plumbline.corpus.intake import ACCESS_CODES, Found, scan
-from plumbline.corpus.sources import PIPELINE, Source, source_of
+from plumbline.corpus.intake import ACCESS_CODES, Found, Refusal, scan
+from plumbline.corpus.sources import FORGOTTEN, PIPELINE, Source, known_source, source_of
 from plumbline.models import endpoint_of
 
 if TYPE_CHECKING:
@@ -51,15 +51,47 @@ def scan_source(
 
     Raises:
         InboxMissing: The folder is absent or closed to us.
+        FolderClosed: A DAG was told to read a folder that is not open to DAGs.
         SourceEmptied: It holds nothing, and documents are known from it; `allow_empty` says that this is meant.
     """
     target = source_of(tools, run, folder, source)
     endpoint = endpoint_of(tools.settings, tools.provider)
     index = _index(tools, run, endpoint.model, endpoint.dimensions)
+    return _plan(tools, run, target, index, scan(target.location), allow_empty=allow_empty)
+
+
+def forget_source(tools: Tools, run: Run, *, source: str) -> Receipt:
+    """
+    Plan the removal of all that is known from a source, as if its folder had been emptied and that were meant.
+
+    Nothing is read and nothing is bought, so there are no shards to prepare.  Returns what `scan_source` does.
+
+    Raises:
+        UnknownSource: There is no such source.
+    """
+    target = known_source(tools, run, source)
+    with tools.db.transaction(run.tenant) as session:
+        index = db.row(session, "corpus/select_index_to_keep")
+    assert index is not None  # noqa: S101 - a source is registered after the first index
+    plan = _plan(tools, run, target, index, (), pipeline=FORGOTTEN, allow_empty=True)
+    return {**plan, "shards": []}
+
+
+def _plan(
+    tools: Tools,
+    run: Run,
+    target: Source,
+    index: DictRow,
+    seen: Iterable[Found | Refusal],
+    *,
+    pipeline: str = PIPELINE,
+    allow_empty: bool,
+) -> Receipt:
+    """Write down what is to become of the documents of a source, now that these files were seen in it."""
     ingestion_id = uuid.uuid4()
     with tools.db.transaction(run.tenant) as session:
         _register(session, run, target)
-        counts = compare(session, run, target)
+        counts = compare(session, run, target, seen)
         _refuse_emptied(target, counts, allow_empty=allow_empty)
         shards = min(max(1, -(-counts["store"] // FILES_A_SHARD)), MOST_SHARDS)
         keys = {"ingestion_id": ingestion_id, "source_id": target.source_id}
@@ -74,12 +106,12 @@ def scan_source(
             run_id=run.run_id,
             dag_id=run.dag_id,
             dag_run_id=run.dag_run_id,
-            pipeline=PIPELINE,
+            pipeline=pipeline,
             found=counts["found"],
             unchanged=counts["unchanged"],
         )
         db.run(session, "corpus/insert_plan", ingestion_id=ingestion_id, tenant=run.tenant, shards=shards)
-        db.run(session, "corpus/delete_stale_staging", **keys, pipeline=PIPELINE, index_id=index["index_id"])
+        db.run(session, "corpus/delete_stale_staging", **keys, pipeline=pipeline, index_id=index["index_id"])
         lacking = [MISSING_VECTORS] if _lacks_vectors(session, index, ingestion_id) else []
     return {
         "ingestion_id": str(ingestion_id),
@@ -92,16 +124,16 @@ def scan_source(
         "building": index["state"] == "building",
         "newly_refused": counts["newly_refused"],
         "to_remove": counts["remove"],
-        "model": endpoint.model,
+        "model": index["model"],
     }
 
 
-def compare(session: Session, run: Run, target: Source) -> DictRow:
-    """Fill the temporary table `compared` with what a run over the source would do, and count it."""
+def compare(session: Session, run: Run, target: Source, seen: Iterable[Found | Refusal]) -> DictRow:
+    """Fill the temporary table `compared` with what a run that sees these files would do, and count it."""
     db.run(session, "corpus/create_scanned")
     with session.cursor().copy(statement("corpus/copy_scanned").encode()) as copy:
         copy.set_types(_COLUMNS)
-        for row in _scanned_rows(run, target):
+        for row in _scanned_rows(run, target, seen):
             copy.write_row(row)
     db.run(
         session,
@@ -150,13 +182,13 @@ def _register(session: Session, run: Run, target: Source) -> None:
     db.run(session, "corpus/lock_source", source_id=target.source_id)
 
 
-def _scanned_rows(run: Run, target: Source) -> Iterator[tuple[object, ...]]:
-    for seen in scan(target.location):
-        document = document_id(run.tenant, target.name, seen.path)
-        if isinstance(seen, Found):
-            yield seen.path, document, seen.kind, seen.size, seen.sha256, None, None
+def _scanned_rows(run: Run, target: Source, seen: Iterable[Found | Refusal]) -> Iterator[tuple[object, ...]]:
+    for one in seen:
+        document = document_id(run.tenant, target.name, one.path)
+        if isinstance(one, Found):
+            yield one.path, document, one.kind, one.size, one.sha256, None, None
         else:
-            yield seen.path, document, None, seen.size, seen.sha256, seen.code, seen.reason
+            yield one.path, document, None, one.size, one.sha256, one.code, one.reason
 
 
 def _lacks_vectors(session: Session, index: DictRow, ingestion_id: uuid.UUID) -> bool:

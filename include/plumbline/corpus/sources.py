@@ -1,22 +1,41 @@
 """
 What a run over a source agrees on: the source's identity, the pipeline's fingerprint, the ids of its documents.
 
-A source is known by its tenant and name, a document by its source and path.  The pipeline's fingerprint goes up when
+A source is known by its tenant and name, a document by its source and path.  Where nobody gives a name, the folder's
+path is the name: the same documents under another path are another source.  The pipeline's fingerprint goes up when
 extraction or chunking would give another result for the same bytes: then every document is read anew, and only the
 chunks whose text differs are paid for.
 """
 
 from __future__ import annotations
 
+import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from plumbline.core import db
+from plumbline.core.errors import Fatal
 from plumbline.core.hashing import stable_uuid
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
 
 PIPELINE = "extract-1 chunk-1 terms-1"
+
+FORGOTTEN = "forgotten"
+"""Stands for the pipeline of an ingestion that read nothing, because its source was to be forgotten."""
+
+
+class FolderClosed(Fatal):
+    """A DAG was told to read a folder that is not open to DAGs."""
+
+
+class UnusableName(Fatal):
+    """The name of a source, or the path of its folder, cannot be stored as text."""
+
+
+class UnknownSource(Fatal):
+    """Nothing was ever ingested from a source of this name, or it was forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +48,76 @@ class Source:
 
 
 def source_of(tools: Tools, run: Run, folder: str | None, name: str | None) -> Source:
-    """Return the source of a run: the inbox, unless a folder is named; its path is its name, unless one is given."""
-    location = Path(folder).expanduser() if folder else tools.settings.inbox
-    location = location.absolute()
-    name = name or f"folder:{location}"
+    """
+    Return the source of a run: the inbox, unless a folder is named; its path is its name, unless one is given.
+
+    Raises:
+        FolderClosed: A DAG was told to read a folder that is not open to DAGs.
+        UnusableName: The name or the path is no text.
+    """
+    location = _place(folder) if folder else tools.settings.inbox.absolute()
+    name = name or _name_of(location)
+    _require_text(f"{name} at {location}")
+    if run.dag_id is not None:
+        _require_open(location, tools.settings.open_folders)
     return Source(stable_uuid("source", run.tenant, name), name, location)
+
+
+def known_source(tools: Tools, run: Run, name: str) -> Source:
+    """
+    Return a source that documents were read from, by its name or, if it is the only one there, by its folder.
+
+    Raises:
+        UnknownSource: There is none; the message lists those that there are.
+    """
+    known = known_sources(tools, run)
+    place = _place(name)
+    found = known.get(name) or known.get(_name_of(place))
+    if found is None and len(there := [one for one in known.values() if one.location == place]) == 1:
+        found = there[0]
+    if found is None:
+        listed = "".join(f"\n  {one}" for one in known) or " none"
+        raise UnknownSource(
+            f"There is no source {name!r}. The sources of the tenant {run.tenant} are:{listed}"
+        )
+    return found
+
+
+def known_sources(tools: Tools, run: Run) -> dict[str, Source]:
+    """Return the sources of the run's tenant by their names, those that were forgotten left out."""
+    with tools.db.transaction(run.tenant) as session:
+        rows = db.rows(session, "corpus/select_sources")
+    return {row["name"]: Source(row["source_id"], row["name"], Path(row["location"])) for row in rows}
+
+
+def _place(folder: str) -> Path:
+    """The folder that somebody has typed; the home of an unknown user stays as it was typed."""
+    return Path(os.path.expanduser(folder)).absolute()  # noqa: PTH111 - pathlib's raises for an unknown user
+
+
+def _name_of(location: Path) -> str:
+    return f"folder:{location}"
+
+
+def _require_text(name: str) -> None:
+    told = name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+    if told != name:
+        raise UnusableName(f"The source {told} has a name that is not UTF-8 text: rename it.")
+
+
+def _require_open(location: Path, folders: list[Path]) -> None:
+    """
+    Hold a run of a DAG to the folders that are open to it, links followed.
+
+    Whoever may trigger a DAG is not thereby somebody who may read whatever the worker can.
+    """
+    place = Path(os.path.realpath(location))
+    if not any(place.is_relative_to(os.path.realpath(folder)) for folder in folders):
+        message = (
+            f"{location} is not open to DAGs: they read the inbox and the folders of PLUMBLINE_FOLDERS, "
+            "and what lies below them. Add the folder to that setting, or read it by `plumbline ingest`."
+        )
+        raise FolderClosed(message)
 
 
 INGESTION_COUNTS = (

@@ -86,7 +86,7 @@ comment on column corpus.ingestion.run_id is 'The run (lineage.run) that scanned
 comment on column corpus.ingestion.dag_id is 'Airflow DAG, where Airflow ran it.';
 comment on column corpus.ingestion.dag_run_id is 'Airflow DAG run, or the id of a run by the command line.';
 comment on column corpus.ingestion.state is 'scanned -> published; superseded when a later scan of the source came first.';
-comment on column corpus.ingestion.pipeline is 'Fingerprint of extraction and chunking; a new one reads all documents anew.';
+comment on column corpus.ingestion.pipeline is 'Fingerprint of extraction and chunking; a new one reads all documents anew. The word forgotten, where the source was forgotten.';
 comment on column corpus.ingestion.found is 'Documents in the source, and documents known from it that are gone.';
 comment on column corpus.ingestion.stored is 'New or changed documents that were stored.';
 comment on column corpus.ingestion.unchanged is 'Documents that were as we had them.';

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -258,26 +260,26 @@ def test_lineage_leads_from_a_vector_back_to_the_bytes_of_the_file(ingest, rows)
     assert {"local-wordllama"} == {edge["model"] for edge in edges if edge["effect_kind"] == "vector"}
 
 
-def test_a_closed_folder_is_not_taken_for_a_deletion(ingest, inbox, monkeypatch):
-    """Below a folder that cannot be opened nothing is known."""
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_a_deletion(ingest, inbox, monkeypatch):
+    """Below it nothing is known."""
     (inbox / "deep").mkdir()
     (inbox / "deep" / "rules.md").write_text("# Rules\n\nNo fires on the pier.\n")
     ingest()
-    from plumbline.corpus import intake
+    genuine = os.scandir
 
-    real = intake._descend  # the superuser can open any folder, so the refusal is made here
+    def failing(folder):
+        if isinstance(folder, int) and Path(f"/proc/self/fd/{folder}").readlink().name == "deep":
+            raise OSError(errno.EIO, "Input/output error")
+        return genuine(folder)
 
-    def closed(folder, name, path, *rest):
-        if path == "deep":
-            yield intake.Refusal(path, "unreadable", "The folder cannot be opened: permission denied.")
-        else:
-            yield from real(folder, name, path, *rest)
-
-    monkeypatch.setattr(intake, "_descend", closed)
+    monkeypatch.setattr(os, "scandir", failing)
 
     summary = ingest()
 
     assert (0, 4) == (summary["removed"], summary["documents"])
+    assert [("deep", "The folder cannot be opened: input/output error.")] == [
+        (refusal["path"], refusal["reason"]) for refusal in summary["refusals"]
+    ]
 
 
 def test_a_folder_without_changes_is_published_too_and_says_so(ingest, rows):

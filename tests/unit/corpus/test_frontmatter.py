@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from plumbline.corpus.extraction import Unreadable, extract, reading
+from plumbline.corpus.extraction import Unreadable, extract, markdown
 from plumbline.corpus.extraction.frontmatter import split_front_matter
 
 YAML = "---\n%s\n---\n# Berths\n\nA berth costs 40 euros a night.\n"
@@ -125,10 +125,10 @@ def test_metadata_of_other_kinds_is_kept_as_far_as_it_can_be_searched():
 def test_whatever_a_parser_stumbles_over_only_its_document_is_refused(monkeypatch, error):
     """With a sentence for the person who put it there."""
 
-    def stumbling(_):
+    def stumbling(*_):
         raise error("deep inside")
 
-    monkeypatch.setattr(reading, "read_markdown", stumbling)
+    monkeypatch.setattr(markdown, "read_markdown", stumbling)
     with pytest.raises(Unreadable) as refused:
         read("# Title")
     assert ("malformed", f"The file cannot be read: its parser failed ({error.__name__}).") == (
@@ -141,9 +141,9 @@ def test_whatever_a_parser_stumbles_over_only_its_document_is_refused(monkeypatc
 def test_what_befalls_us_is_not_blamed_on_the_document(monkeypatch, error):
     """A refusal is remembered; a machine that was short of memory must not make it."""
 
-    def failing(_):
+    def failing(*_):
         raise error
 
-    monkeypatch.setattr(reading, "read_markdown", failing)
+    monkeypatch.setattr(markdown, "read_markdown", failing)
     with pytest.raises(error):
         read("# Title")

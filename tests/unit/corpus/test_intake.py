@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
 import unicodedata
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -317,6 +319,70 @@ def test_a_missing_inbox_is_never_an_empty_one(tmp_path):
     put(tmp_path, "file.md")
     with pytest.raises(InboxMissing, match="not a directory"):
         list(scan(tmp_path / "file.md"))
+
+
+class Failing:
+    """The list of a folder on a disk that fails after its first entry."""
+
+    def __init__(self, found):
+        self.found = found
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.found.close()
+
+    def __iter__(self):
+        yield next(self.found)
+        raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.fixture
+def failing_disk(monkeypatch):
+    """Make the lists of folders with this name break off."""
+    genuine = os.scandir
+
+    def make(name):
+        def scandir(folder):
+            place = Path(f"/proc/self/fd/{folder}").readlink()
+            return Failing(genuine(folder)) if place.name == name else genuine(folder)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+
+    return make
+
+
+def test_a_folder_whose_list_breaks_off_is_refused_as_a_whole(inbox, failing_disk):
+    """What the disk had not named yet is not gone."""
+    for path in ("sound.md", "torn/one.md", "torn/two.md"):
+        put(inbox, path)
+    failing_disk("torn")
+    sound, torn = scan(inbox)
+    assert ("sound.md", "torn") == (sound.path, torn.path)
+    assert ("unreadable", "The folder cannot be opened: input/output error.") == (torn.code, torn.reason)
+
+
+def open_files():
+    """How many descriptors this process holds."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_an_inbox_whose_list_breaks_off_is_an_error_that_names_it(inbox, failing_disk):
+    """And no descriptor stays open."""
+    put(inbox, "one.md")
+    failing_disk(inbox.name)
+    before = open_files()
+    with pytest.raises(InboxMissing, match=f"The inbox {inbox} cannot be opened: input/output error"):
+        list(scan(inbox))
+    assert before == open_files()
+
+
+def test_an_inbox_that_is_a_link_to_itself_is_an_error_that_names_it(tmp_path):
+    """Not a trace."""
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(InboxMissing, match="loop cannot be opened: "):
+        list(scan(tmp_path / "loop"))
 
 
 def test_what_is_fetched_is_what_was_found(inbox):

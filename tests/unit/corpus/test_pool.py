@@ -167,6 +167,12 @@ def test_a_forked_process_starts_a_worker_of_its_own(worker):
         {"text": "ab", "title": None, "parts": [[0, 1, "spell"]], "metadata": {}},
         {"text": "ab", "title": None, "parts": [["0", "1", "paragraph"]], "metadata": {}},
         {"text": "ab", "title": None, "parts": [], "metadata": {"a": {"b": 1}}},
+        {"text": "ab", "title": "a\0b", "parts": [], "metadata": {}},
+        {"text": "ab", "title": None, "parts": [], "metadata": {"a": ["b", 1]}},
+        {"text": "ab", "title": None, "parts": [], "metadata": {"a": float("nan")}},
+        {"text": "ab", "title": None, "parts": [], "metadata": {"\ud800": 1}},
+        {"text": "ab", "title": None, "parts": [[0, 1.0, "paragraph"]], "metadata": {}},
+        {"text": "ab", "title": None, "parts": [[0, 1, "heading", 1, None, "\0"]], "metadata": {}},
         {"code": "none of ours", "reason": "x"},
     ],
 )

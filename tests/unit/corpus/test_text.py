@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
@@ -75,6 +76,21 @@ def test_tidy_text_can_be_stored(text):
     assert clean == tidy(clean)
     clean.encode()
     assert not any(line.endswith((" ", "\t")) for line in clean.split("\n"))
+
+
+@given(st.text(alphabet="a\u1100\u1161\u0301\u0316\u0344\u0f73\U0001d15e", max_size=300))
+def test_marks_without_end_cost_no_time_without_end(text):
+    """Sorting those of one letter takes time with the square of their number."""
+    clean = tidy(text * 100)
+    assert unicodedata.is_normalized("NFC", clean)
+    assert clean == tidy(clean)
+    assert not re.search("[\u0301\u0316\u0f71\u0f72\u0308]{31}", clean)
+
+
+def test_the_marks_of_a_language_all_stay():
+    """Vietnamese puts two on a letter, pointed Hebrew three."""
+    for said in ("Việt Nam là tiếng Việt", "בְּרֵאשִׁ֖ית"):
+        assert unicodedata.normalize("NFC", said) == tidy(unicodedata.normalize("NFD", said))
 
 
 def test_line_ends_of_all_systems_are_one():

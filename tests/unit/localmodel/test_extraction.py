@@ -179,6 +179,11 @@ def test_a_schema_that_contains_itself_ends() -> None:
     answer = extract(root, "One short text.")
 
     Draft202012Validator(root).validate(answer)
+    depth, part = 0, answer
+    while part is not None:
+        assert ("One short text.", []) == (part["text"], part["replies"])
+        depth, part = depth + 1, part.get("parent")
+    assert 1 <= depth <= 32
 
 
 names = st.sampled_from(

@@ -48,7 +48,12 @@ def test_each_model_has_its_own_room() -> None:
     limits = Limits(requests_per_minute=1, clock=Clock())
 
     limits.admit("m", 1)
+    with pytest.raises(Throttled):
+        limits.admit("m", 1)
+
+    assert "1" == limits.headers("n")["x-ratelimit-remaining-requests"]
     limits.admit("n", 1)
+    assert "0" == limits.headers("n")["x-ratelimit-remaining-requests"]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """
 Reading documents: bytes become `Extracted`, or an `Unreadable` that says why not.
 
-Markdown and plain text are read here, in linear time.  HTML and PDF have large parsers and come from strangers, so
-they are read by a worker process with limits on time, memory and output; a document that kills it is refused, and the
-next one gets a new worker.
+All of them come from strangers.  HTML, PDF, and Markdown and text of more than 64 KB are read by a worker process with
+limits on time, memory and output: a document that exceeds them, or kills the worker, is refused, and the next one gets
+a new worker.  Short Markdown and text are read here, which is cheaper, and never takes long.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from plumbline.corpus.extraction.frontmatter import split_front_matter
-from plumbline.corpus.extraction.model import BlockKind, Metadata, Part, bounded
-from plumbline.corpus.extraction.text import plain_parts, shorten
+from plumbline.corpus.extraction.model import BlockKind, Limits, Metadata, Part, bounded
+from plumbline.corpus.extraction.text import plain_parts, shorten, tidy_text
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -45,9 +45,14 @@ _ATTRIBUTES = re.compile(r"\s*\{[:#.][^{}]*\}\s*$")
 _TAGS = re.compile(r"</?[a-zA-Z][^<>]{0,500}>")
 
 
-def read_markdown(source: str) -> tuple[str, str | None, list[Part], Metadata]:
-    """Markdown source (already tidy) as its text, its title if it declares one, its parts and its metadata."""
-    metadata, body = split_front_matter(source)
+def read_markdown(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part], Metadata]:
+    """
+    Markdown as its text, its title if it declares one, its parts and its metadata.
+
+    Raises:
+        Unreadable: It is no text, or too long.
+    """
+    metadata, body = split_front_matter(tidy_text(content, limits))
     text = without_comments_and_tags(body).strip("\n")
     title = metadata.get("title")
     declared = shorten(str(title)) if title else None

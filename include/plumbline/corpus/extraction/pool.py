@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import atexit
 import json
+import math
 import os
+import re
 import selectors
 import subprocess
 import sys
@@ -31,6 +33,7 @@ _RECYCLED_ABOVE_BYTES = 64 * 1024 * 1024  # of documents read: a parser that lea
 _ANSWER_PER_CHARACTER = 16
 _PACKAGES = Path(__file__).parents[3]
 _PIECE = 1024 * 1024
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _UNUSABLE = "The parser gave no usable answer for this file."
 
 
@@ -135,19 +138,38 @@ def _checked(answer: dict[str, Any]) -> tuple[str, str | None, list[Part], Metad
         sound = (
             isinstance(text, str)
             and text == tidy(text)
-            and isinstance(title, str | None)
+            and (title is None or _is_word(title))
             and isinstance(metadata, dict)
-            and all(isinstance(value, str | int) for value in metadata.values())
-            and all(
-                0 <= part.start <= part.end <= len(text) and part.kind in get_args(BlockKind)
-                for part in parts
-            )
+            and all(_is_word(name) and _is_plain(value) for name, value in metadata.items())
+            and all(_is_part(part, len(text)) for part in parts)
         )
     except (KeyError, TypeError):
         sound = False
     if not sound:
         raise Unreadable("crashed", _UNUSABLE)
     return cast("str", text), title, parts, cast("Metadata", metadata)
+
+
+def _is_part(part: Part, length: int) -> bool:
+    return (
+        all(type(number) is int for number in (part.start, part.end, part.level))
+        and 0 <= part.start <= part.end <= length
+        and part.kind in get_args(BlockKind)
+        and (part.page is None or type(part.page) is int)
+        and (part.title is None or _is_word(part.title))
+    )
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is such a value as a document may say of itself."""
+    if isinstance(value, list):
+        return all(map(_is_word, value))
+    return _is_word(value) or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_word(value: object) -> bool:
+    """Whether it is a text that Postgres takes."""
+    return isinstance(value, str) and not _UNSTORABLE.search(value)
 
 
 class _Talk:

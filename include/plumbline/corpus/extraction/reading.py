@@ -13,21 +13,16 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from plumbline.corpus.extraction.markdown import read_markdown
-from plumbline.corpus.extraction.model import (
-    LIMITS,
-    Extracted,
-    Limits,
-    Metadata,
-    Part,
-    Unreadable,
-    bounded,
-    with_paths,
-)
+from plumbline.corpus.extraction.formats import Read, read_format
+from plumbline.corpus.extraction.model import LIMITS, Extracted, Limits, Metadata, Unreadable, with_paths
 from plumbline.corpus.extraction.pool import SHARED
-from plumbline.corpus.extraction.text import decode, first_line, plain_parts, tidy
+from plumbline.corpus.extraction.text import first_line
 from plumbline.corpus.intake import Kind
 from plumbline.corpus.language import UNDETERMINED, of_document
+
+_READ_HERE: frozenset[Kind] = frozenset({"markdown", "text"})
+_READ_HERE_BYTES = 64 * 1024
+"""So much Markdown takes half a second at the very worst; a trip to the worker and back costs a tenth of reading it."""
 
 _LANGUAGE_TAG = re.compile(r"[a-z]{2}(?:[-_][a-z0-9]{2,8})*")
 
@@ -50,25 +45,16 @@ def extract(content: bytes, kind: Kind, path: str, *, limits: Limits = LIMITS) -
     return Extracted(text, title or first_line(text) or _named(path), language, blocks, metadata, mixed)
 
 
-def _read(content: bytes, kind: Kind, limits: Limits) -> tuple[str, str | None, list[Part], Metadata]:
-    if kind not in ("text", "markdown"):
+def _read(content: bytes, kind: Kind, limits: Limits) -> Read:
+    if kind not in _READ_HERE or len(content) > _READ_HERE_BYTES:
         return SHARED.read(content, kind, limits)
     try:
-        return _read_here(content, kind, limits)
+        return read_format(content, kind, limits)
     except (Unreadable, MemoryError, OSError, ImportError):
         raise
     except Exception as error:
         reason = f"The file cannot be read: its parser failed ({type(error).__name__})."
         raise Unreadable("malformed", reason) from error
-
-
-def _read_here(content: bytes, kind: Kind, limits: Limits) -> tuple[str, str | None, list[Part], Metadata]:
-    text = tidy(decode(content)).strip("\n")
-    if len(text) > limits.characters:
-        raise Unreadable(
-            "oversized", f"The document holds more than {limits.characters:,} characters of text."
-        )
-    return (text, None, bounded(plain_parts(text)), {}) if kind == "text" else read_markdown(text)
 
 
 def _named(path: str) -> str:

@@ -11,8 +11,9 @@ import codecs
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
 
-from plumbline.corpus.extraction.model import Part, Unreadable
+from plumbline.corpus.extraction.model import Limits, Metadata, Part, Unreadable, bounded
 
 _LINE_ENDS = str.maketrans({"\x0b": "\n", "\x0c": "\n", "\x85": "\n", "\u2028": "\n", "\u2029": "\n\n"})
 _UNUSABLE = {
@@ -38,6 +39,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SAMPLE = 64 * 1024
+_MARKS_AT_MOST = 30
 _ASCII = bytes(range(128))
 _TELLING = 8
 _OUTDATED = ("mac", "cp4", "cp7", "cp8", "ibm")
@@ -56,6 +58,32 @@ _BINARY = "The file holds binary data, not text, whatever its name says."
 _BULLET = r"(?:[-*+•‣◦–]|\(?(?:\d{1,3}|[a-zA-Z])[.)])[ \t]+\S"
 _ITEM = re.compile(rf"^([ \t]*){_BULLET}", re.MULTILINE)
 _UNDERLINE = re.compile(r"^([=\-~^\"'`#*+_:.])\1{2,}$", re.MULTILINE)
+
+
+def read_text(content: bytes, limits: Limits) -> tuple[str, None, list[Part], Metadata]:
+    """
+    Plain text as its text and its parts; it declares neither a title nor anything else of itself.
+
+    Raises:
+        Unreadable: It is no text, or too long.
+    """
+    text = tidy_text(content, limits)
+    return text, None, bounded(plain_parts(text)), {}
+
+
+def tidy_text(content: bytes, limits: Limits) -> str:
+    """
+    The text that these bytes are, as it is stored.
+
+    Raises:
+        Unreadable: They are no text (`binary`), or too long a one (`oversized`).
+    """
+    text = tidy(decode(content)).strip("\n")
+    if len(text) > limits.characters:
+        raise Unreadable(
+            "oversized", f"The document holds more than {limits.characters:,} characters of text."
+        )
+    return text
 
 
 def decode(content: bytes, *, declared: str | None = None) -> str:
@@ -89,7 +117,11 @@ def decode(content: bytes, *, declared: str | None = None) -> str:
 
 
 def tidy(text: str) -> str:
-    """Unicode NFC, line feeds as line ends, no trailing blanks, no control, invisible or unpaired characters."""
+    """
+    Unicode NFC, line feeds as line ends, no trailing blanks, no control, invisible or unpaired characters.
+
+    Of the marks on one letter 30 are kept, which is more than any language has.
+    """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii():
@@ -98,11 +130,33 @@ def tidy(text: str) -> str:
     else:
         if _ODD.search(text):
             text = text.translate(_TRANSLATION)
+        text = _with_few_marks(text)
         if not unicodedata.is_normalized("NFC", text):
-            text = unicodedata.normalize("NFC", text)
+            text = _with_few_marks(unicodedata.normalize("NFC", text))
     if " \n" in text or "\t\n" in text or text.endswith((" ", "\t")):
         text = strip_lines(text)
     return text
+
+
+def _with_few_marks(text: str) -> str:
+    """
+    The text without the marks that are too many for one letter.
+
+    Bringing the marks of a letter into their order takes time with the square of their number: a file of nothing but
+    marks would take hours.  The bound is Unicode's own (UAX #15, Stream-Safe Text Format).
+    """
+    marks, too_many = _marks()
+    if marks.isdisjoint(text[:: _MARKS_AT_MOST + 1]):  # so many in a row would be met by one of these looks
+        return text
+    return too_many.sub(lambda found: found[0][:_MARKS_AT_MOST], text)
+
+
+@cache
+def _marks() -> tuple[frozenset[str], re.Pattern[str]]:
+    """Every character that is a mark on the one before it, or begins with one when it is taken apart."""
+    below = map(chr, range(0x300, 0x1F000))
+    marks = [mark for mark in below if unicodedata.combining(unicodedata.normalize("NFD", mark)[0])]
+    return frozenset(marks), re.compile(f"[{''.join(marks)}]{{{_MARKS_AT_MOST + 1},}}")
 
 
 def strip_lines(text: str) -> str:

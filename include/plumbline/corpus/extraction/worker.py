@@ -1,5 +1,5 @@
 """
-The process that reads HTML and PDF: `python -m plumbline.corpus.extraction.worker`.
+The process that reads HTML, PDF and what is long: `python -m plumbline.corpus.extraction.worker`.
 
 It is made to die well.  It may use so much memory and so many seconds and no more; it ends when its parent does,
 however that ended, because its standard input closes then; an alarm ends it where a parser will not let it notice; and
@@ -21,7 +21,8 @@ import sys
 import threading
 from typing import Any, BinaryIO
 
-from plumbline.corpus.extraction.model import Limits, Metadata, Part, Unreadable
+from plumbline.corpus.extraction.formats import read_format
+from plumbline.corpus.extraction.model import Limits, Unreadable
 
 LENGTH = struct.Struct(">I")
 ALARM_GRACE = 5
@@ -64,7 +65,7 @@ def _end_with_parent(requests: int) -> None:
 
 def _answer(content: bytes, kind: str, limits: Limits) -> dict[str, Any]:
     try:
-        text, title, parts, metadata = _read(content, kind, limits)
+        text, title, parts, metadata = read_format(content, kind, limits)
     except Unreadable as error:
         return {"code": error.code, "reason": error.reason}
     except MemoryError:
@@ -75,16 +76,6 @@ def _answer(content: bytes, kind: str, limits: Limits) -> dict[str, Any]:
             "reason": f"The file cannot be read: its parser failed ({type(error).__name__}).",
         }
     return {"text": text, "title": title, "parts": parts, "metadata": metadata}
-
-
-def _read(content: bytes, kind: str, limits: Limits) -> tuple[str, str | None, list[Part], Metadata]:
-    if kind == "html":
-        from plumbline.corpus.extraction.html import read_html
-
-        return read_html(content, limits)
-    from plumbline.corpus.extraction.pdf import read_pdf
-
-    return read_pdf(content, limits)
 
 
 def out_of_memory(limits: Limits) -> str:

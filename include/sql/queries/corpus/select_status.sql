@@ -1,4 +1,4 @@
--- What is searchable now, source by source.
+-- What is searchable now, source by source; one that was forgotten, and not read since, is none.
 select
     source.source_id, source.name, source.location, source.owner, source.sensitivity,
     (select count(*) from corpus.document where document.source_id = source.source_id) as documents,
@@ -16,4 +16,5 @@ left join lateral (
     select * from corpus.ingestion where ingestion.source_id = source.source_id order by scanned_at desc limit 1
 ) as latest on true
 left join corpus.vector_index on vector_index.state = 'in_force'
+where (latest.state, latest.pipeline) is distinct from ('published', 'forgotten')
 order by source.name
