@@ -345,7 +345,7 @@ comment on column corpus.staged_document.pipeline is 'As in corpus.document.';
 comment on column corpus.staged_document.index_id is 'The index version that its answer keys are for.';
 
 create unlogged table corpus.staged_chunk (
-    document_id uuid not null references corpus.staged_document on delete cascade,
+    document_id uuid not null,
     ordinal integer not null,
     tenant text not null,
     chunk_id uuid not null,
@@ -378,6 +378,18 @@ comment on column corpus.staged_chunk.text_sha256 is 'As in corpus.chunk.';
 comment on column corpus.staged_chunk.answer_key is 'As in corpus.chunk.';
 comment on column corpus.staged_chunk.length is 'As in corpus.chunk_terms.';
 comment on column corpus.staged_chunk.terms is 'personal: as in corpus.chunk_terms; kept until published; erased by the next run over the source.';
+
+-- Not by a foreign key: it would look up the document of every chunk, which was written a moment before.
+create function corpus.delete_staged_chunks() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    delete from corpus.staged_chunk using gone where staged_chunk.document_id = gone.document_id;
+    return null;
+end
+$$;
+comment on function corpus.delete_staged_chunks() is 'Staged chunks go with their document.';
+create trigger chunks_go_too after delete on corpus.staged_document
+    referencing old table as gone for each statement execute function corpus.delete_staged_chunks();
 
 -- Texts of ordinary length stay in the row, as they are: to compress and to unpack them costs more than the room they take.
 alter table corpus.staged_document set (toast_tuple_target = 8160);
