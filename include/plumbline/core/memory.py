@@ -16,9 +16,9 @@ _ALLOCATIONS = 50_000  # between two looks, instead of some hundreds
 
 @contextlib.contextmanager
 def cycles_sought_rarely() -> Iterator[None]:
-    """Have the collector of cycles look a hundred times less often than usual, until the block ends."""
+    """Have the collector of cycles, where it is on, look far less often than usual, until the block ends."""
     usual = gc.get_threshold()
-    gc.set_threshold(_ALLOCATIONS, *usual[1:])
+    gc.set_threshold(max(usual[0], _ALLOCATIONS) if usual[0] else 0, *usual[1:])
     try:
         yield
     finally:

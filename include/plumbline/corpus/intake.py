@@ -66,6 +66,8 @@ RefusalCode = Literal[
 
 ACCESS_CODES: frozenset[str] = frozenset({"unreadable", "changing"})
 """Refusals that say nothing about the content: what was read from there before is still the best we have."""
+STRAINED_CODES: frozenset[str] = frozenset({"timeout", "out_of_memory", "crashed"})
+"""Refusals that say as much about the machine as about the content; the file is tried again after a day."""
 
 _IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx", "lost+found"})
 _IGNORED_ENDINGS = ("~", ".tmp", ".temp", ".part", ".partial", ".crdownload", ".download", ".swp", ".bak")

@@ -11,7 +11,10 @@ Promises:
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
+
+from psycopg.errors import LockNotAvailable
 
 from plumbline.core import db
 from plumbline.core.receipts import Receipt, Run
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from psycopg.rows import DictRow
 
     from plumbline.core.db import Session
+
+log = logging.getLogger(__name__)
 
 
 def publish_index(tools: Tools, run: Run, *, ingestion_id: str) -> Receipt:
@@ -51,9 +56,25 @@ def build_search_indexes(tools: Tools, run: Run, *, ingestion_id: str) -> Receip
     """Build what the size of the tenant's tables calls for, after the load; drop what no search uses."""
     with tools.keeper.transaction(run.tenant) as session:
         db.run(session, "corpus/lock_tenant", tenant=run.tenant)
-        dropped = db.value(session, "corpus/drop_retired_indexes", tenant=run.tenant)
         built = db.value(session, "corpus/build_search_indexes", tenant=run.tenant)
-    return {"ingestion_id": ingestion_id, "built": built, "dropped": dropped}
+    return {"ingestion_id": ingestion_id, "built": built, "dropped": _drop_retired_indexes(tools, run)}
+
+
+def _drop_retired_indexes(tools: Tools, run: Run) -> int:
+    """
+    Drop what no search uses; the next publication does it where the tables are busy.
+
+    Apart from the building, and not for long: the foreign key of such a table makes dropping it close corpus.chunk to
+    everybody for a moment.
+    """
+    try:
+        with tools.keeper.transaction(run.tenant) as session:
+            db.run(session, "corpus/lock_tenant", tenant=run.tenant)
+            session.execute("set local lock_timeout = '5s'")
+            return int(db.value(session, "corpus/drop_retired_indexes", tenant=run.tenant))
+    except LockNotAvailable:
+        log.info("retired indexes are left for the next publication: their tables are busy")
+        return 0
 
 
 def _lock(session: Session, run: Run, ingestion_id: str) -> DictRow:

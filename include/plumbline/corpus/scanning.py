@@ -20,7 +20,7 @@ from plumbline.core.receipts import Receipt, Run
 from plumbline.core.sql import statement
 from plumbline.core.tools import Tools
 from plumbline.corpus.chunking import document_id
-from plumbline.corpus.intake import ACCESS_CODES, Found, Refusal, scan
+from plumbline.corpus.intake import ACCESS_CODES, STRAINED_CODES, Found, Refusal, scan
 from plumbline.corpus.sources import FORGOTTEN, PIPELINE, Source, known_source, source_of
 from plumbline.models import endpoint_of
 
@@ -141,6 +141,7 @@ def compare(session: Session, run: Run, target: Source, seen: Iterable[Found | R
         source_id=target.source_id,
         pipeline=PIPELINE,
         passing_codes=sorted(ACCESS_CODES),
+        strained_codes=sorted(STRAINED_CODES),
     )
     counts = db.row(session, "corpus/count_compared")
     assert counts is not None  # noqa: S101 - an aggregate always has a row

@@ -3,8 +3,8 @@ What a run over a source agrees on: the source's identity, the pipeline's finger
 
 A source is known by its tenant and name, a document by its source and path.  Where nobody gives a name, the folder's
 path is the name: the same documents under another path are another source.  The pipeline's fingerprint goes up when
-extraction or chunking would give another result for the same bytes: then every document is read anew, and only the
-chunks whose text differs are paid for.
+extraction, chunking, or what is taken out before sending would give another result for the same bytes: then every
+document is read anew, and only what is sent otherwise than before is paid for.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from plumbline.core.hashing import stable_uuid
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
 
-PIPELINE = "extract-1 chunk-1 terms-1"
+PIPELINE = "extract-1 chunk-1 terms-1 minimise-1"
 
 FORGOTTEN = "forgotten"
 """Stands for the pipeline of an ingestion that read nothing, because its source was to be forgotten."""

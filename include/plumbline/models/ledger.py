@@ -217,7 +217,12 @@ class Ledger:
         ids, times = [rival["call_id"] for rival in rivals], [rival["call_at"] for rival in rivals]
         calls = db.rows(session, "ledger/select_calls", call_ids=ids, times=times)
         how = {call["call_id"]: call for call in calls}
-        return [{**rival, **how[rival["call_id"]]} for rival in rivals]
+        # One that has ended in between is none any more: its answers are there, or nobody buys them.
+        return [
+            {**rival, **how[rival["call_id"]]}
+            for rival in rivals
+            if how[rival["call_id"]]["state"] in ("sent", "unknown")
+        ]
 
     def _take_over(self, session: Session, cut_off: Iterable[DictRow]) -> Claim:
         adopted, at_stake = [], []

@@ -13,7 +13,8 @@ import re
 # A cheap look for a fixed part of each shape comes first: the expressions run only where one is present.  Each begins
 # with fixed letters, for which the regular expression engine searches far faster than for a word boundary.
 _SHAPES: tuple[tuple[str, re.Pattern[str], str], ...] = (
-    ("sk-", re.compile(r"sk-[A-Za-z0-9_-]{20,}"), "[api key]"),
+    # A key has a digit before long; files called risk-management-and-compliance or sk-learn-made-easy have none.
+    ("sk-", re.compile(r"(?<![A-Za-z0-9])sk-(?=[A-Za-z_-]{0,40}[0-9])[A-Za-z0-9_-]{20,}"), "[api key]"),
     ("AKIA", re.compile(r"AKIA[0-9A-Z]{16}(?![0-9A-Z])"), "[access key]"),
     (
         "_",

@@ -119,6 +119,7 @@ create table corpus.ingestion_file (
     check ((action = 'refuse') = (reason is not null))
 );
 create index ingestion_file_by_shard on corpus.ingestion_file (ingestion_id, shard) where action = 'store';
+create index ingestion_file_by_document on corpus.ingestion_file (document_id);
 comment on table corpus.ingestion_file is 'What an ingestion is to do with each file that is not as we have it; gone once it is published.';
 comment on column corpus.ingestion_file.ingestion_id is 'The ingestion.';
 comment on column corpus.ingestion_file.path is 'Path below the source.';
@@ -290,6 +291,7 @@ create table corpus.refused_document (
     still_published boolean not null,
     first_refused_at timestamptz not null default now(),
     last_refused_at timestamptz not null default now(),
+    tried_at timestamptz not null default now(),
     primary key (source_id, path)
 );
 comment on table corpus.refused_document is 'Files that could not be taken in, each with a reason a person understands; gone when the file is mended or removed.';
@@ -305,6 +307,7 @@ comment on column corpus.refused_document.pipeline is 'Fingerprint of the extrac
 comment on column corpus.refused_document.still_published is 'Whether an earlier, readable version of it is still searchable.';
 comment on column corpus.refused_document.first_refused_at is 'When it was first refused.';
 comment on column corpus.refused_document.last_refused_at is 'When it was last refused.';
+comment on column corpus.refused_document.tried_at is 'When it was last read in vain; one that was too much for its reader is tried again after a day.';
 
 -- Scratch: what a run has prepared and not yet published. Unlogged: a crash of the server empties it, and the next run
 -- prepares it again and pays nothing, because the answers are kept in ledger.answer.
@@ -478,7 +481,7 @@ begin
     execute format('comment on column corpus.%I.embedding is %L', made_name,
                    'personal: the embedding; kept with the chunk; erased with it.');
     call core.isolate(format('corpus.%I', made_name)::regclass);
-    execute format('grant select, insert, delete, maintain on corpus.%I to plumbline_app', made_name);
+    execute format('grant select, insert, update, delete, maintain on corpus.%I to plumbline_app', made_name);
     return found_id;
 end
 $$;

@@ -15,10 +15,13 @@ begin
         'select chunk.chunk_id, chunk.document_id '
         'from corpus.chunk '
         'left join corpus.%I as vector on vector.chunk_id = chunk.chunk_id and vector.answer_key = chunk.answer_key '
-        'where vector.chunk_id is null '
-        'and ($1 is null or chunk.document_id in ('
-        'select file.document_id from corpus.ingestion_file as file where file.ingestion_id = $1 and file.action = ''store''))',
-        vectors) using of_ingestion;
+        'where vector.chunk_id is null', vectors)
+        -- Not `$1 is null or …`: then one ingestion would cost as much as all chunks.
+        || case when of_ingestion is null then '' else
+            ' and chunk.document_id in ('
+            'select file.document_id from corpus.ingestion_file as file where file.ingestion_id = $1 and file.action = ''store'')'
+        end
+        using of_ingestion;
 end
 $$;
 comment on function corpus.chunks_without_vector(uuid) is

@@ -13,11 +13,16 @@ from plumbline.core.db import Database
 from plumbline.core.errors import ChecksFailed
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
+from plumbline.corpus import preparing, scanning
 from plumbline.corpus import search as search_module
+from plumbline.corpus.extraction import Unreadable
+from plumbline.corpus.ingesting import load
 from plumbline.corpus.planning import plan_ingestion
 from plumbline.corpus.preparing import prepare_documents
 from plumbline.corpus.publishing import build_search_indexes, publish_index
 from plumbline.corpus.scanning import scan_source
+from plumbline.corpus.summary import summarise
+from plumbline.models import door, streams
 from plumbline.provenance.recording import recorded
 
 
@@ -220,6 +225,99 @@ def test_the_same_text_in_two_files_is_bought_once_and_outlives_one_of_them(
     assert 1 == len(
         rows("select from ledger.answer join corpus.chunk on answer_key = key where text like 'A berth%%'")
     )
+
+
+def test_an_index_in_the_making_keeps_what_was_bought_for_it(tools, run, model_server, ingest, inbox, rows):
+    """Whoever goes live, is cut off, goes back and tries again pays once, and can publish ever after."""
+    ingest()
+    live = _with_dimensions(tools, model_server, 64)
+    plan = scan_source(live, run, folder=str(inbox))
+    for shard in plan["shards"]:
+        prepare_documents(live, run, ingestion_id=plan["ingestion_id"], shard=shard)
+    (inbox / "hours.md").write_text("# Opening hours\n\nFrom nine to five.\n")
+    ingest()
+    model_server.reset()
+
+    ingest(tools=live)
+
+    assert 1 == model_server.meter()["inputs"]
+    assert [] == rows("select from corpus.chunk where answer_key not in (select key from ledger.answer)")
+
+
+def test_a_better_detection_embeds_anew_what_it_changes_and_no_more(ingest, model_server, rows, monkeypatch):
+    """What is sent otherwise than before has another key; its chunk keeps its id and gets the new vector."""
+    before = ingest()
+    model_server.reset()
+    for module in (streams, door):
+        monkeypatch.setattr(module, "minimise", lambda text: text.replace("taxi", "[vehicle]"))
+    monkeypatch.setattr(scanning, "PIPELINE", "the next one")
+
+    after = ingest()
+
+    assert (before["chunks"], 0, 0) == (after["chunks_kept"], after["chunks_added"], after["chunks_removed"])
+    assert 1 == model_server.meter()["inputs"] == after["embedded"]
+    vectors = "corpus.chunk left join corpus.embedding_1 as vector using (chunk_id, answer_key)"
+    assert [] == rows(f"select from {vectors} where vector.chunk_id is null")
+    made = "select from lineage.edge where effect_kind = 'vector'"
+    assert before["chunks"] + 1 == len(rows(made))
+
+
+def test_a_run_that_is_cleared_and_repeated_books_its_cost_once(tools, run, inbox):
+    """The second time it buys nothing, and says so."""
+    load(tools, run, folder=str(inbox))
+    first = summarise(tools, run, dag_run_id=run.dag_run_id)
+    (inbox / "prices.txt").touch()
+    load(tools, run, folder=str(inbox))
+
+    second = summarise(tools, run, dag_run_id=run.dag_run_id)
+
+    assert first["embedded"] == first["chunks"] > 0
+    assert (0, 0, 0) == (second["embedded"], second["requests"], second["tokens"])
+
+
+def test_a_file_that_was_too_much_for_its_reader_is_tried_again_after_a_day(
+    ingest, inbox, scratch, database, monkeypatch
+):
+    """The machine may have been busy; until then it is refused without reading it."""
+    real, read = preparing.extract, []
+
+    def strained(content, kind, path):
+        read.append(path)
+        if path == "prices.txt":
+            raise Unreadable("timeout", "Reading it took more than 30 seconds.")
+        return real(content, kind, path)
+
+    monkeypatch.setattr(preparing, "extract", strained)
+    assert 1 == ingest()["refused"]
+    read.clear()
+    assert 1 == ingest()["refused"]
+    assert [] == read
+    with psycopg.connect(scratch.server.admin_url(database), autocommit=True) as admin:
+        admin.execute("update corpus.refused_document set tried_at = now() - interval '25 hours'")
+
+    assert 1 == ingest()["refused"]
+    assert ["prices.txt"] == read
+    read.clear()
+    monkeypatch.setattr(preparing, "extract", real)
+    assert 1 == ingest()["refused"]
+    with psycopg.connect(scratch.server.admin_url(database), autocommit=True) as admin:
+        admin.execute("update corpus.refused_document set tried_at = now() - interval '25 hours'")
+
+    assert (0, 1) == ((mended := ingest())["refused"], mended["stored"])
+
+
+def test_a_retired_index_is_left_where_somebody_reads(tools, run, model_server, ingest, scratch, database):
+    """Dropping it would wait for the reader, and hold up every search behind it."""
+    ingest()
+    other = _with_dimensions(tools, model_server, 64)
+    summary = ingest(tools=other)
+    with psycopg.connect(scratch.url(database, "app")) as reader:
+        reader.execute("select count(*) from corpus.chunk")
+        busy = build_search_indexes(other, run, ingestion_id=summary["ingestion_id"])
+
+    done = build_search_indexes(other, run, ingestion_id=summary["ingestion_id"])
+
+    assert (0, 1) == (busy["dropped"], done["dropped"])
 
 
 def tools_connection(tools: Tools):

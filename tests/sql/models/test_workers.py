@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from plumbline.core import db
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
 from plumbline.embedded.scratch import Scratch
@@ -17,15 +18,16 @@ from plumbline.localmodel.testing import RunningServer
 from plumbline.models import Door, Endpoint, MayHaveBeenBilled, Usage, list_unknown, release_call, transport
 from plumbline.models.identity import Keys
 from plumbline.models.ledger import Call, Ledger
-from plumbline.models.policy import Policy
+from plumbline.models.policy import History, Policy
 from plumbline.models.prices import input_price
 from plumbline.models.requests import Input
 from plumbline.models.sessions import HeldSession
 from plumbline.models.unfinished import NotUnfinished
-from plumbline.models.wire import embeddings_body
+from plumbline.models.wire import embeddings_body, read_embeddings
 
 if TYPE_CHECKING:
     from conftest import Book
+    from psycopg.rows import DictRow
 
 QUICK = Policy(patience=2, attempts=3, first_pause=0.01, longest_pause=0.02, default_wait=0.05)
 TEXTS = [f"Sentence number {number} about boats and harbours." for number in range(12)]
@@ -63,6 +65,18 @@ class Worker(HeldSession):
     def send(self, endpoint: Endpoint) -> None:
         """Send the request and die before the answer is kept."""
         transport.post(endpoint, "/embeddings", self.call.request, str(self.call.call_id))
+
+    def settle(self, endpoint: Endpoint) -> None:
+        """Send the request and keep its answer."""
+        outcome = transport.post(endpoint, "/embeddings", self.call.request, str(self.call.call_id))
+        bought = read_embeddings(
+            outcome.content,
+            inputs=len(self.call.keys),
+            dimensions=endpoint.dimensions,
+            answers_as=endpoint.answers_as,
+        )
+        run = Run(tenant="main", job="worker")
+        Ledger(self, run, endpoint, "internal").settle(self.call, bought, outcome, History())
 
 
 def test_two_streams_that_want_the_same_buy_it_once(
@@ -184,6 +198,28 @@ def test_a_repetition_that_cannot_reach_the_provider_stays_open(
     model_server.clear_faults()
     buy(safe, TEXTS[:4])
     assert (book.states(), book.intents, book.answers) == ({"settled": 1}, 0, 4)
+
+
+def test_a_rival_that_settles_while_it_is_looked_at_needs_nobody(
+    tools: Tools, more_tools: Tools, run: Run, book: Book, provider: Callable[..., Endpoint],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A call that has ended was not cut off, even where a repetition would be billed."""
+    endpoint = provider(idempotent=False)
+    worker = Worker(more_tools, endpoint, TEXTS[:4])
+    real = db.rows
+
+    def rows(session: db.Session, name: str, /, **parameters: object) -> list[DictRow]:
+        if name == "ledger/select_calls":
+            worker.settle(endpoint)
+        return real(session, name, **parameters)
+
+    monkeypatch.setattr(db, "rows", rows)
+    with worker:
+        used = buy(Door(tools, run, endpoint=endpoint, policy=QUICK), TEXTS)
+
+    assert (used.bought, used.reused, list_unknown(tools)) == (8, 4, [])
+    assert (book.answers, book.states()) == (12, {"settled": 2})
 
 
 def test_a_settled_call_is_not_settled_twice(

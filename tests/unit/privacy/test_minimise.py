@@ -38,6 +38,8 @@ def test_half_a_private_key_is_replaced_too() -> None:
         "",
         "Ask the task-force about the risk.",
         "The sky is blue: sk-8.",
+        "See risk-management-and-compliance-2026.md and help-desk-ticketing-system-overview.",
+        "Read sk-learn-made-easy-for-everybody first.",
         "AKIA is an airport code, not a key.",
     ],
 )
@@ -48,7 +50,7 @@ def test_ordinary_text_is_left_exactly_as_it_is(text: str) -> None:
 
 def test_a_hostile_text_is_read_in_one_pass() -> None:
     """Beginnings of credentials without their ends must not be tried from every place: that would take hours."""
-    beginnings = "eyJ" * 100_000 + "-----BEGIN PRIVATE KEY-----" * 1000 + "AKIA" * 10_000
+    beginnings = "eyJ" * 100_000 + "sk-" * 100_000 + "-----BEGIN PRIVATE KEY-----" * 1000 + "AKIA" * 10_000
 
     found = minimise(beginnings)
 

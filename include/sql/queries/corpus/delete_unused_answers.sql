@@ -7,6 +7,7 @@ where expires_at < now()
         use = 'embed_chunk'
         and not exists (select from corpus.chunk where chunk.answer_key = answer.key)
         and not exists (select from corpus.staged_chunk as staged where staged.answer_key = answer.key)
+        and not exists (select from corpus.answers_in_the_making() as kept (key) where kept.key = answer.key)
         and not exists (
             select from corpus.ingestion
             where state = 'scanned' and ingestion_id <> %(ingestion_id)s and scanned_at > now() - interval '1 day'

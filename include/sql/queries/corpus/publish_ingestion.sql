@@ -33,6 +33,14 @@ from
             and cost_usd is not null
             and dag_run_id = %(dag_run_id)s
             and dag_id is not distinct from %(dag_id)s
+            -- A run that was cleared and ran again has been booked before.
+            and at > coalesce(
+                (
+                    select max(published_at) from corpus.ingestion as earlier
+                    where earlier.dag_run_id = %(dag_run_id)s and earlier.dag_id is not distinct from %(dag_id)s
+                ),
+                '-infinity'
+            )
     ) as spent
 where ingestion.ingestion_id = %(ingestion_id)s
 returning ingestion.*

@@ -10,4 +10,11 @@ left join corpus.document on document.document_id = file.document_id
 where file.ingestion_id = %(ingestion_id)s and file.action = 'refuse'
 on conflict (source_id, path) do update
 set ingestion_id = excluded.ingestion_id, sha256 = excluded.sha256, bytes = excluded.bytes, code = excluded.code,
-    reason = excluded.reason, pipeline = excluded.pipeline, still_published = excluded.still_published, last_refused_at = now()
+    reason = excluded.reason, pipeline = excluded.pipeline, still_published = excluded.still_published, last_refused_at = now(),
+    tried_at = case
+        when refused_document.sha256 is not distinct from excluded.sha256
+            and refused_document.pipeline = excluded.pipeline
+            and refused_document.tried_at > now() - interval '1 day'
+        then refused_document.tried_at
+        else now()
+    end
