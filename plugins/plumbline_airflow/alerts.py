@@ -5,8 +5,9 @@ One clear line in the log, and one mail to the owner where the Connection `plumb
 holds `from_email` and `alerts_to`.  A mapped task that fails in many parts is told of once a run.  The reason is a
 sentence of ours or the type of an error, never the text of a stranger's error, which may hold the contents of rows.
 
-It runs on the worker, which alone may reach the database and the mail server.  An alert that cannot be sent is logged
-and changes nothing else.
+It runs on the worker, and where a worker died with the last try, on Airflow's dag-processor: both reach the mail
+server, and only the worker reaches our database.  So a dead worker's parts are told of one by one.  An alert that
+cannot be sent is logged and changes nothing else.
 """
 
 from __future__ import annotations

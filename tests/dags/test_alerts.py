@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from email import message_from_bytes
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -85,6 +86,26 @@ def test_without_a_mail_server_a_failure_is_logged_all_the_same(
 
     assert str(failed.state) == "failed"
     assert "ingest_documents failed at scan_source. The inbox" in caplog.text
+
+
+def test_a_dead_worker_is_told_of_without_our_database(
+    airflow: None, mailbox: _Mailbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Then the callback runs in the dag-processor, which has the mail server and none of our other Connections."""
+    from plumbline.core.settings import Settings
+    from plumbline_airflow import alerts
+
+    bare = Settings(values={}, home=tmp_path)
+    monkeypatch.setattr("plumbline.core.tools.Settings.load", lambda: bare)
+    for name in ("DB", "KEEPER", "OPENAI"):
+        monkeypatch.delenv(f"AIRFLOW_CONN_PLUMBLINE_{name}", raising=False)
+    instance = SimpleNamespace(dag_id="ingest_documents", task_id="prepare_documents", run_id="r", id="i")
+
+    alerts.tell_owner({"ti": instance})
+
+    [mail] = mailbox.mails
+    assert mail.startswith("To: owner@example.com\ningest_documents failed at prepare_documents.\n")
+    assert "See the log of the task." in mail
 
 
 def test_the_text_of_a_strangers_error_is_not_passed_on(airflow: None) -> None:

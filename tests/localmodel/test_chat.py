@@ -189,6 +189,10 @@ def test_json_mode_gives_json(client: OpenAI) -> None:
             "maximum context length is 128000 tokens",
         ),
         ({"extra_body": {"colour": "red"}}, "Unknown parameter: 'colour'"),
+        ({"stop": 5}, "Invalid type for 'stop'"),
+        ({"stop": ["a", 5]}, "Invalid type for 'stop'"),
+        ({"stop": ["a", "b", "c", "d", "e"]}, "Invalid 'stop': array too long"),
+        ({"extra_body": {"stream_options": "x"}}, "Invalid type for 'stream_options'"),
     ],
 )
 def test_what_cannot_be_done_is_refused(client: OpenAI, options: dict[str, Any], message: str) -> None:

@@ -112,7 +112,14 @@ def test_a_fault_keeps_to_its_path_and_can_be_cleared(
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [({"kind": "fire"}, "one of: 429, 500, drop_before"), ({"kind": "slow", "seconds": -1}, "not negative"),
-     ({"kind": "500", "often": 2}, "Unknown parameter: 'often'")],
+     ({"kind": "500", "often": 2}, "Unknown parameter: 'often'"),
+     ({"kind": "500", "times": 1.5}, "'times' must be a whole number of at least 1"),
+     ({"kind": "500", "times": 0}, "'times' must be a whole number of at least 1"),
+     ({"kind": "500", "after": None}, "'after' must be a whole number"),
+     ({"kind": "500", "path": 5}, "'path' must be a string"),
+     ({"kind": "slow", "seconds": None}, "'seconds' must be a number of seconds"),
+     ({"kind": "429", "retry_after": "soon"}, "'retry_after' must be a number of seconds"),
+     ({"kind": "429", "code": 5}, "'code' must be a string")],
 )  # fmt: skip
 def test_a_fault_that_does_not_exist_is_refused(
     model_server: RunningServer, fault: dict[str, object], sentence: str

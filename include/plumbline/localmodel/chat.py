@@ -28,6 +28,7 @@ from plumbline.localmodel.tokens import count_tokens, first_tokens, pieces
 CONTEXT = 128_000
 MOST_ANSWER_TOKENS = 16_384
 MOST_CHOICES = 16
+MOST_STOPS = 4
 SUMMARY_SENTENCES = 3
 
 NO_SUPPORT = "The text given does not answer this."
@@ -176,15 +177,14 @@ def read_request(payload: Any) -> ChatRequest:
             param="messages",
             code="context_length_exceeded",
         )
-    stop = fields.get("stop") or ()
     return ChatRequest(
         messages=messages,
         schema=schema,
         most_tokens=limit or MOST_ANSWER_TOKENS,
         choices=_whole(fields, "n", most=MOST_CHOICES) or 1,
-        stop=(stop,) if isinstance(stop, str) else tuple(str(end) for end in stop if end),
+        stop=_stops(fields.get("stop")),
         stream=bool(fields.get("stream")),
-        usage_in_stream=bool((fields.get("stream_options") or {}).get("include_usage")),
+        usage_in_stream=_usage_in_stream(fields),
         prompt_tokens=tokens,
     )
 
@@ -248,6 +248,39 @@ def _whole(fields: Mapping[str, Any], name: str, *, most: int | None = None) -> 
             f"Invalid '{name}': expected an integer {bound}.", param=name, code="invalid_value"
         )
     return value
+
+
+def _stops(asked: Any) -> tuple[str, ...]:
+    """The sequences that end an answer: none, one, or up to four; an empty one ends nothing."""
+    ends = [] if asked is None else [asked] if isinstance(asked, str) else asked
+    if not isinstance(ends, list) or any(not isinstance(end, str) for end in ends):
+        raise InvalidRequest(
+            "Invalid type for 'stop': expected a string or an array of strings.",
+            param="stop",
+            code="invalid_type",
+        )
+    if len(ends) > MOST_STOPS:
+        raise InvalidRequest(
+            f"Invalid 'stop': array too long. Expected an array with maximum length {MOST_STOPS}, "
+            f"but got an array with length {len(ends)} instead.",
+            param="stop",
+            code="array_above_max_length",
+        )
+    return tuple(end for end in ends if end)
+
+
+def _usage_in_stream(fields: Mapping[str, Any]) -> bool:
+    """Whether the last event of a stream tells the usage."""
+    options = fields.get("stream_options")
+    if options is None:
+        return False
+    if not isinstance(options, dict):
+        raise InvalidRequest(
+            "Invalid type for 'stream_options': expected an object.",
+            param="stream_options",
+            code="invalid_type",
+        )
+    return bool(options.get("include_usage"))
 
 
 def _prompt_tokens(messages: Sequence[Mapping[str, Any]], response_format: Any) -> int:

@@ -7,6 +7,7 @@ strikes is the point: before the work (nothing is billed) or after it (billed, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -29,7 +30,26 @@ class Kind(StrEnum):
     """The work is done and billed; half of the answer arrives."""
 
 
-FIELDS = frozenset({"kind", "times", "after", "path", "retry_after", "seconds", "code"})
+def _is_duration(value: Any) -> bool:
+    return type(value) in (int, float) and value >= 0
+
+
+RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "times": (
+        lambda value: value is None or (type(value) is int and value >= 1),
+        "a whole number of at least 1, or null for 'until deleted'",
+    ),
+    "after": (lambda value: type(value) is int and value >= 0, "a whole number that is not negative"),
+    "path": (lambda value: isinstance(value, str), "a string, the beginning of the paths it strikes"),
+    "retry_after": (
+        lambda value: value is None or _is_duration(value),
+        "a number of seconds that is not negative, or null",
+    ),
+    "seconds": (_is_duration, "a number of seconds that is not negative"),
+    "code": (lambda value: value is None or isinstance(value, str), "a string, or null"),
+}
+"""What each parameter of a fault may be: one that fails later would break the requests of others."""
+FIELDS = frozenset({"kind", *RULES})
 
 
 @dataclass(slots=True)
@@ -97,12 +117,9 @@ def read_fault(payload: Any) -> Fault:
     kinds = [kind.value for kind in Kind]
     if str(fields.get("kind")) not in kinds:
         raise InvalidRequest(f"A fault needs a kind, one of: {', '.join(kinds)}.", param="kind")
-    for name in ("times", "after", "retry_after", "seconds"):
-        value = fields.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
-            raise InvalidRequest(f"'{name}' must be a number that is not negative.", param=name)
-    if fields.get("times", 1) == 0:
-        raise InvalidRequest("'times' must be at least 1, or null for 'until deleted'.", param="times")
+    for name, (fits, rule) in RULES.items():
+        if name in fields and not fits(fields[name]):
+            raise InvalidRequest(f"'{name}' must be {rule}.", param=name)
     return Fault(**{**fields, "kind": Kind(str(fields["kind"]))})
 
 

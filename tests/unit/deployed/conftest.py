@@ -86,8 +86,6 @@ def composition(tmp_path_factory: pytest.TempPathFactory) -> Composition:
         "MAIL_FROM": "reports@example.com",
         "MAIL_ALERTS_TO": "data@example.com",
         "MAIL_RELAY": "[mailbox]:1025",
-        # Outside a checkout there is no commit to ask for.
-        "PLUMBLINE_CODE_VERSION": "0123456789ab",
     }
     return Composition(env={**read_env(target), **known}, example=read_env(EXAMPLE))
 

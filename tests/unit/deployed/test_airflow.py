@@ -50,6 +50,14 @@ print(json.dumps({"broker": found.broker_url, "results": found.result_backend, "
 """
 
 
+_PAUSE_PROBE = """
+import json
+from airflow.models.dag import DagModel
+
+print(json.dumps({"paused": DagModel.is_paused_at_creation}))
+"""
+
+
 @pytest.fixture(scope="module")
 def described() -> set[tuple[str, str]]:
     """Every option of Airflow and its providers, as their own descriptions list them."""
@@ -125,6 +133,14 @@ def test_a_worker_needs_no_more_than_it_gets(composition: Composition, tmp_path:
         "results": environment["AIRFLOW__CELERY__RESULT_BACKEND"],
         "queue": "default",
     }
+
+
+@pytest.mark.slow
+def test_a_new_dag_runs_from_the_start(composition: Composition, tmp_path: Path) -> None:
+    """The dag-processor writes its row; paused, as Airflow would have it, nobody would make next year's partitions."""
+    answer = ask(_PAUSE_PROBE, composition.environment("dag-processor", tmp_path))
+
+    assert answer == {"paused": False}
 
 
 @pytest.mark.slow

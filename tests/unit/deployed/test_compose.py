@@ -21,8 +21,8 @@ WRITES_ITS_OWN_CONFIGURATION = {"mail"}
 HOLDERS = {
     "POSTGRES_PASSWORD": {"postgres", "migrate"},
     "PLUMBLINE_PASSWORD_OWNER": {"migrate"},
-    "PLUMBLINE_PASSWORD_APP": {"migrate", "worker", "triggerer"},
-    "PLUMBLINE_PASSWORD_KEEPER": {"migrate", "worker", "triggerer"},
+    "PLUMBLINE_PASSWORD_APP": {"migrate", "worker"},
+    "PLUMBLINE_PASSWORD_KEEPER": {"migrate", "worker"},
     "PLUMBLINE_PASSWORD_REPORTER": {"migrate"},
     "PLUMBLINE_PASSWORD_AUDITOR": {"migrate"},
     "PLUMBLINE_PASSWORD_RESTORER": {"migrate"},
@@ -34,8 +34,10 @@ HOLDERS = {
     "RESULTS_PASSWORD": {"postgres", "scheduler", "worker"},
     "REDIS_PASSWORD": {"redis", "scheduler", "worker"},
     "MAIL_RELAY_PASSWORD": {"mail"},
-    "AIRFLOW_CONN_PLUMBLINE_OPENAI": {"worker", "triggerer"},
+    "AIRFLOW_CONN_PLUMBLINE_OPENAI": {"worker"},
 }
+# In .env it would label the code of tomorrow with the commit of today.
+GIVEN_TO_EACH_BUILD = {"PLUMBLINE_CODE_VERSION"}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,10 @@ def test_the_file_obeys_the_compose_specification(composition: Composition, form
 
 def test_env_example_names_exactly_the_variables_in_use(composition: Composition) -> None:
     """No setting that does nothing, and none that a person has to guess."""
-    assert {reference["name"] for reference in composition.references} == set(composition.example)
+    used = {reference["name"] for reference in composition.references}
+
+    assert used == set(composition.example) | GIVEN_TO_EACH_BUILD
+    assert set(composition.example) & GIVEN_TO_EACH_BUILD == set()
 
 
 def test_no_secret_has_a_default(composition: Composition) -> None:
@@ -136,9 +141,26 @@ def test_images_are_pinned_to_a_version(composition: Composition) -> None:
     """Today's start and next year's run the same programs."""
     images = {service["image"] for service in composition.services.values()}
 
-    assert [
-        image for image in images if not re.fullmatch(r"[a-z/]+:(v?\d+\.\d+\.\d+[\w.-]*|[0-9a-f]{12})", image)
-    ] == []
+    assert [image for image in images if not re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+[\w.-]*", image)] == [
+        "plumbline:deployed"
+    ]
+
+
+def test_new_code_is_not_labelled_with_an_old_commit(composition: Composition) -> None:
+    """The version is an argument of the build, and a build that is given none says so."""
+
+    def versions(env: dict[str, str]) -> set[str]:
+        services = composition.composed(env)["services"].values()
+        return {
+            service["build"]["args"]["PLUMBLINE_CODE_VERSION"] for service in services if "build" in service
+        }
+
+    given = {**composition.env, "PLUMBLINE_CODE_VERSION": "0123456789ab"}
+
+    assert versions(given) == {"0123456789ab"}
+    assert versions(dict(composition.env)) == {"unknown"}
+    environments = [service.get("environment", {}) for service in composition.services.values()]
+    assert [found for found in environments if "PLUMBLINE_CODE_VERSION" in found] == []
 
 
 def test_only_this_machine_can_reach_a_published_port(composition: Composition) -> None:
@@ -157,6 +179,35 @@ def test_the_stores_have_no_way_out(composition: Composition) -> None:
     assert document["networks"]["store"] == {"internal": True}
     closed = {name for name, service in document["services"].items() if service["networks"] == ["store"]}
     assert {"postgres", "redis", "model", "migrate"} <= closed
+
+
+def test_the_death_of_a_worker_is_mailed(composition: Composition) -> None:
+    """Airflow runs that callback in the dag-processor: it reaches the mail server, and nothing else of a worker."""
+    document = composition.composed()
+    services, mail = document["services"], set(document["services"]["mail"]["networks"])
+    tellers = {
+        name
+        for name, service in services.items()
+        if "AIRFLOW_CONN_PLUMBLINE_SMTP" in service.get("environment", {})
+    }
+    processor = services["dag-processor"]
+
+    assert tellers == {"worker", "dag-processor"}
+    assert [name for name in sorted(tellers) if not mail & set(services[name]["networks"])] == []
+    assert [
+        name for name in processor["networks"] if not (document["networks"][name] or {}).get("internal")
+    ] == []
+    assert {name for name in processor["environment"] if name.startswith("AIRFLOW_CONN_")} == {
+        "AIRFLOW_CONN_PLUMBLINE_SMTP"
+    }
+
+
+def test_the_triggerer_holds_no_connection_and_has_no_way_out(composition: Composition) -> None:
+    """No task of ours waits in it."""
+    triggerer = composition.services["triggerer"]
+
+    assert [name for name in triggerer["environment"] if name.startswith("AIRFLOW_CONN_")] == []
+    assert triggerer["networks"] == ["store"]
 
 
 def test_nothing_starts_before_the_schema_is_there(composition: Composition) -> None:
@@ -188,17 +239,19 @@ def test_the_rehearsal_is_optional(composition: Composition) -> None:
     assert profiles == {"model": ["rehearsal"], "mailbox": ["rehearsal"]}
 
 
-def test_every_file_that_is_mounted_exists(composition: Composition) -> None:
-    """Docker would make an empty folder of a missing file and say nothing."""
+def test_a_mount_that_is_not_there_stops_the_start(composition: Composition) -> None:
+    """Of a path with a slip in it Docker would make an empty folder, owned by root, and say nothing."""
     root = Path(__file__).parents[3]
-    mounted = [
-        volume.split(":")[0]
-        for service in composition.services.values()
-        for volume in service.get("volumes", [])
-        if volume.startswith(".")
-    ]
+    volumes = [volume for service in composition.services.values() for volume in service.get("volumes", [])]
+    mounted = {volume["source"]: volume for volume in volumes if isinstance(volume, dict)}
+    short = {volume.split(":")[0] for volume in volumes if isinstance(volume, str)}
 
+    assert short <= composition.raw["volumes"].keys()
+    assert set(mounted) == {"./include/deploy/databases.sql", "./samples/documents"}
     assert [path for path in mounted if not (root / path).exists()] == []
+    for volume in mounted.values():
+        assert (volume["type"], volume["read_only"]) == ("bind", True)
+        assert volume["bind"] == {"create_host_path": False}
 
 
 def test_the_mail_connection_is_one_that_airflow_can_read(composition: Composition) -> None:

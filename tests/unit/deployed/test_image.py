@@ -85,16 +85,70 @@ def test_secrets_fit_into_addresses_as_they_are(composition: Composition) -> Non
     assert {name for name, value in secrets.items() if not re.fullmatch(r"[\w=-]*", value)} == set()
 
 
-def test_new_env_never_touches_an_env_that_exists(tmp_path: Path) -> None:
-    """Fresh secrets would lock the owner out of the old databases."""
+def test_new_env_completes_an_env_that_exists(composition: Composition, tmp_path: Path) -> None:
+    """Fresh secrets would lock the owner out of the old databases; so what is there stays, also without an end."""
+    there = (
+        '# ours\nAIRFLOW_CONN_PLUMBLINE_OPENAI=\'{"password": "sk-kept"}\'\n'
+        "export PLUMBLINE_TENANT=acme\nREDIS_PASSWORD=kept"
+    )
     target = tmp_path / "env"
-    target.write_text("REDIS_PASSWORD=kept\n", encoding="utf-8")
+    target.write_text(there, encoding="utf-8")
+    target.chmod(0o644)
 
-    done = subprocess.run(["sh", NEW_ENV, target], check=False, capture_output=True, text=True)
+    completed = run_new_env(target)
 
-    assert done.returncode == 1
-    assert "exists already" in done.stderr
-    assert target.read_text(encoding="utf-8") == "REDIS_PASSWORD=kept\n"
+    text = target.read_text(encoding="utf-8")
+    names = re.findall(r"^(?:export )?([A-Z_]+)=", text, re.MULTILINE)
+    secrets = re.findall(r"# Generate: head .*\n[A-Z_]+=(.*)", text)
+    assert text.startswith(there + "\n")
+    assert sorted(names) == sorted(composition.example)
+    assert [secret for secret in secrets if len(secret) < 24] == []
+    assert len(secrets) == 13
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert [value for value in (*secrets, "kept", "acme") if value in completed] == []
+
+    assert "lacks nothing" in run_new_env(target)
+    assert target.read_text(encoding="utf-8") == text
+
+
+def test_new_env_fills_in_a_copy_of_the_example(tmp_path: Path) -> None:
+    """Whoever copied the example by hand need not make fourteen secrets by hand."""
+    target = tmp_path / "env"
+    example = (PROJECT / ".env.example").read_text(encoding="utf-8")
+    target.write_text(example.replace("MAIL_DOMAIN=", "MAIL_DOMAIN=example.com"), encoding="utf-8")
+
+    run_new_env(target)
+
+    text = target.read_text(encoding="utf-8")
+    assert len(re.findall(r"# Generate: .*\n[A-Z_]+=.{24}", text)) == 14
+    assert "MAIL_DOMAIN=example.com\n" in text
+    assert [line for line in text.splitlines() if line.split("=")[0] not in example] == []
+
+
+@pytest.mark.parametrize("there", ["", "# nothing yet\n"])
+def test_new_env_completes_an_empty_env(composition: Composition, tmp_path: Path, there: str) -> None:
+    """`touch .env` is no reason to stand without secrets."""
+    target = tmp_path / "env"
+    target.write_text(there, encoding="utf-8")
+
+    run_new_env(target)
+
+    names = re.findall(r"^([A-Z_]+)=", target.read_text(encoding="utf-8"), re.MULTILINE)
+    assert names == list(composition.example)
+
+
+def test_new_env_says_that_a_frozen_version_has_to_go(tmp_path: Path) -> None:
+    """It does not take it out itself: what is there is its owner's."""
+    target = tmp_path / "env"
+    target.write_text("PLUMBLINE_CODE_VERSION=0123456789ab\n", encoding="utf-8")
+
+    assert "Take PLUMBLINE_CODE_VERSION out" in run_new_env(target)
+
+
+def run_new_env(target: Path) -> str:
+    """Run the script and return all that it says."""
+    done = subprocess.run(["sh", NEW_ENV, target], check=True, capture_output=True, text=True)
+    return done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
