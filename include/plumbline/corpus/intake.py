@@ -23,13 +23,14 @@ import errno
 import os
 import stat
 import unicodedata
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
 from plumbline.core.errors import Fatal, Passing
+from plumbline.corpus.filenames import MAX_PATH_BYTES, escaped, nfc, shortened, unused
 
 Kind = Literal["markdown", "text", "html", "pdf"]
 
@@ -47,8 +48,6 @@ KINDS: dict[str, Kind] = {
 
 MAX_BYTES = 50 * 1024 * 1024
 MAX_DEPTH = 64
-MAX_PATH_BYTES = 2_000
-"""Of a path in UTF-8: an index of Postgres takes keys of up to 2,704 bytes."""
 
 RefusalCode = Literal[
     "outside_inbox",
@@ -181,7 +180,7 @@ def _walk(
         path = prefix + entry.path
         if len(path.encode()) > MAX_PATH_BYTES:
             reason = f"The path is longer than {MAX_PATH_BYTES:,} bytes; shorten the names of the folders."
-            yield Refusal(_shortened(path), "too_deep", reason)
+            yield Refusal(shortened(path), "too_deep", reason)
         elif entry.refused:
             yield Refusal(path, *entry.refused)
         elif not entry.is_folder:
@@ -236,46 +235,18 @@ def _entries(folder: int) -> list[_Entry]:
     for name, is_folder in visible:
         if bad := _bad_name(name):
             refused.append((name, is_folder, bad))
-        elif (path := _nfc(name)) in entries:
+        elif (path := nfc(name)) in entries:
             refused.append((name, is_folder, _SAME_NAME))
         else:
             entries[path] = _Entry(path, name, is_folder)
     for name, is_folder, why in refused:
-        path = _unused(_escaped(name, letters=why is not _SAME_NAME), name, entries)
+        path = unused(escaped(name, letters=why is not _SAME_NAME), name, entries)
         entries[path] = _Entry(path, name, is_folder, why)
     return sorted(entries.values(), key=_order)
 
 
 def _order(entry: _Entry) -> str:
     return entry.path + "/" if entry.is_folder else entry.path
-
-
-def _unused(path: str, name: str, used: Container[str]) -> str:
-    """The path, or else the path and a mark that is made of the name alone, so that neighbours do not change it."""
-    unused, digest = path, os.fsencode(name)
-    while unused in used:
-        digest = sha256(digest).digest()
-        unused = f"{path} ({digest.hex()[:8]})"
-    return unused
-
-
-def _escaped(name: str, *, letters: bool) -> str:
-    """A name as it is spelled on disk, without what cannot be stored or seen; with `letters` beyond ASCII or not."""
-    told = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(
-        letter if letter.isprintable() and (letters or letter.isascii()) else ascii(letter)[1:-1]
-        for letter in told
-    )
-
-
-def _shortened(path: str) -> str:
-    """A path cut to what can be stored, yet longer than any that is not cut; its digest tells it from the others."""
-    digest = sha256(path.encode()).hexdigest()[:32]
-    return f"{path.encode()[:MAX_PATH_BYTES].decode(errors='ignore')}… {digest}"
-
-
-def _nfc(name: str) -> str:
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def _bad_name(name: str) -> tuple[RefusalCode, str] | None:
@@ -384,7 +355,7 @@ def _refuse_link(folder: int, name: str, path: str, inbox: Path) -> Refusal:
     inside = target.relative_to(inbox)
     if any(map(is_ignored, inside.parts)):
         return Refusal(path, "link", "A link to a hidden file; put a copy of the file here instead.")
-    shown = _nfc(_escaped(str(inside), letters=True))
+    shown = nfc(escaped(str(inside), letters=True))
     return Refusal(path, "link", f"A link to {shown}, which is read under its own name.")
 
 

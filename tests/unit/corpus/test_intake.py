@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from plumbline.corpus.filenames import MAX_PATH_BYTES
 from plumbline.corpus.intake import (
     ACCESS_CODES,
-    MAX_PATH_BYTES,
     Found,
     InboxMissing,
     Moved,
