@@ -1,9 +1,9 @@
 """
 Bring a database to the schema that this code expects.
 
-Released migrations are history: their hashes are committed in `frozen.txt`, and a file that was edited is refused
-before anything is touched.  Everything here may be run again at any time: roles, views and prices are brought up to
-date, migrations run once each.  There is no way back down: a mistake is mended by the next number.
+Migrations that have landed are history: their hashes are committed in `frozen.txt`, and a file that was edited is
+refused before anything is touched.  Everything here may be run again at any time: roles, views and prices are brought
+up to date, migrations run once each.  There is no way back down: a mistake is mended by the next number.
 """
 
 from __future__ import annotations
