@@ -4,9 +4,10 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help demo test open down doctor check docs lock clean
 
-# Which folder `make demo` reads, and what `make test` hands to pytest.
-DOCUMENTS ?= samples/documents
+# What `make test` hands to pytest.
 TESTS ?=
+# The folder that `make demo` reads; without one, it reads what it read last, and the samples the first time.
+CHOSEN := $(if $(filter undefined,$(origin DOCUMENTS)),,--documents "$$DOCUMENTS")
 export DOCUMENTS
 
 # The first Python that will do; `make PYTHON=/path/to/python3.12 …` names another.
@@ -16,9 +17,13 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 NO_PYTHON = { echo "Plumbline needs Python 3.11, 3.12 or 3.13 (found: $$(python3 --version 2>&1 || echo none)):" \
 	"install one of those, or name it with make PYTHON=/path/to/python." >&2; exit 1; }
 BOOTSTRAP = @$(if $(PYTHON),PYTHONPATH=include exec $(PYTHON) -m plumbline.embedded.bootstrap,$(NO_PYTHON);:)
-# The stamp is written last: without it, .venv is half made.
+# The stamp is written last: without it, .venv is half made.  It names the folder that .venv was made in: when that was
+# moved, or copied, what is in .venv would still work for the old place.
 NEEDS_VENV = [ -x .venv/bin/python ] && [ -e .venv/plumbline.json ] || \
-	{ echo "There is no .venv yet: run make demo first." >&2; exit 1; }
+	{ echo "There is no .venv yet: run make demo first." >&2; exit 1; }; \
+	.venv/bin/python -ISc 'import json, os, sys; \
+	sys.exit(json.load(open(".venv/plumbline.json", encoding="utf-8"))["project"] != os.getcwd())' 2>/dev/null || \
+	{ echo "This .venv was made for another folder: run make demo first, which makes it anew." >&2; exit 1; }
 EMBEDDED = @$(NEEDS_VENV); exec .venv/bin/python -m plumbline.embedded
 # Also when .venv is gone, or half made.
 WITHOUT_VENV = @$(if $(PYTHON),,[ -x .venv/bin/python ] || $(NO_PYTHON);) \
@@ -29,8 +34,8 @@ help:  ## say what there is
 		while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
 
 demo:  ## documents to a knowledge base in Airflow (DOCUMENTS=your/folder)
-	$(BOOTSTRAP) demo --documents "$$DOCUMENTS"
-	$(EMBEDDED) demo --documents "$$DOCUMENTS"
+	$(BOOTSTRAP) demo $(CHOSEN)
+	$(EMBEDDED) demo $(CHOSEN)
 
 test:  ## run the tests on real parts (TESTS="-k search" for some)
 	$(BOOTSTRAP) test

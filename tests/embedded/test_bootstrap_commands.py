@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from plumbline.embedded import processes
+from plumbline.embedded import installing, processes
 from plumbline.embedded.home import Home
+from plumbline.embedded.installing import Environment
 from plumbline.embedded.parts import Part, end_parts
 
 PROJECT = Path(__file__).parents[2]
@@ -29,13 +31,17 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def bare(project: Path) -> dict[str, str]:
+    """The least environment that a command needs."""
+    return {"PATH": os.environ["PATH"], "HOME": str(project / "home"), "PIP_CONFIG_FILE": "/dev/null"}
+
+
 def run(project: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command in the project with a bare environment."""
-    bare = {"PATH": os.environ["PATH"], "HOME": str(project / "home"), "PIP_CONFIG_FILE": "/dev/null"}
     return subprocess.run(
         command,
         cwd=project,
-        env={**bare, **environment},
+        env={**bare(project), **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -169,6 +175,21 @@ def test_clean_removes_no_folder_that_is_not_ours(project: Path):
     assert "is left alone" in done.stderr.splitlines()[0]
 
 
+def test_clean_lets_an_installation_that_is_under_way_end_first(project: Path):
+    """Or it would go on filling the folder that is being removed."""
+    with installing.alone(Environment(project)):
+        clean = subprocess.Popen(
+            ["make", "clean"], cwd=project, env=bare(project), stdout=subprocess.PIPE, text=True
+        )
+        first = clean.stdout.readline() if clean.stdout else ""
+        assert (project / ".venv" / "lock").exists()
+
+    said, _ = clean.communicate(timeout=60)
+    assert "Another command is at work on .venv: waiting for it to end.\n" == first
+    assert said.startswith("Removed ")
+    assert not (project / ".venv").exists()
+
+
 def test_clean_in_a_fresh_checkout_has_nothing_to_remove(project: Path):
     """Twice is as good as once."""
     done = run(project, "make", "clean")
@@ -189,3 +210,41 @@ def test_an_environment_that_is_half_made_counts_as_none(project: Path, command:
     (project / ".venv" / "bin" / "python").symlink_to(sys.executable)
 
     assert "run make demo first" in run(project, "make", command).stderr.splitlines()[0]
+
+
+@pytest.mark.parametrize("command", ["open", "doctor"])
+def test_an_environment_that_was_made_elsewhere_is_not_used(project: Path, command: str):
+    """A checkout that was moved would run what lies, or no longer lies, at its old place."""
+    programs = project / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "python").symlink_to(sys.executable)
+    (programs / "plumbline").write_text("#!/bin/sh\necho ran\n")
+    (programs / "plumbline").chmod(0o755)
+    stamp = project / ".venv" / "plumbline.json"
+
+    stamp.write_text(json.dumps({"project": f"{project}-old"}))
+    moved = run(project, "make", command)
+    stamp.write_text(json.dumps({"project": str(project.resolve())}))
+    here = run(project, "make", command, PYTHONPATH="include")
+
+    assert "was made for another folder: run make demo first" in moved.stderr.splitlines()[0]
+    assert "another folder" not in here.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "demo|"),
+        (["DOCUMENTS=~/hand book"], "demo --documents ~/hand book|"),
+        (["DOCUMENTS="], "demo --documents |"),
+    ],
+)
+def test_make_hands_on_the_folder_that_was_named_and_no_other(project: Path, words: list[str], told: str):
+    """Which one is read without a name, the demo knows."""
+    python = project / "python"
+    python.write_text('#!/bin/sh\nshift 2\necho "$*|"\nexit 1\n')
+    python.chmod(0o755)
+
+    done = run(project, "make", f"PYTHON={python}", "demo", *words)
+
+    assert told == done.stdout.strip()

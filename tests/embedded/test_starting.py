@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from plumbline.core.settings import read_env_file
+from plumbline.core.env_files import read_env_file
 from plumbline.embedded import ports, processes, services, starting
 from plumbline.embedded.home import Home
 from plumbline.embedded.parts import Part, end_parts

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -11,6 +12,10 @@ from rich.text import Text
 
 from plumbline.cli.app import Json, Tenant, app, console, notes, print_json, require_consent, working
 from plumbline.core.settings import Settings
+
+if TYPE_CHECKING:
+    from plumbline.embedded.doctor import Finding
+    from plumbline.models.door import Proof
 
 
 @app.command()
@@ -44,29 +49,40 @@ def doctor(
     from plumbline.embedded.doctor import examine
 
     findings = examine(Settings.load())
-    if as_json and not live:
-        print_json(
-            {
-                "ok": all(finding.ok for finding in findings),
-                "findings": [finding.as_json() for finding in findings],
-            }
-        )
-    else:
-        table = Table.grid(padding=(0, 2))
-        for finding in findings:
-            mark = Text("ok", style="green") if finding.ok else Text("FAULT", style="bold red")
-            table.add_row(mark, Text(finding.part, style="bold"), Text(finding.message))
-            if finding.remedy:
-                table.add_row("", "", Text(f"→ {finding.remedy}", style="yellow"))
-        console.print(table)
     healthy = all(finding.ok for finding in findings)
-    if live and healthy:
-        _prove_live(tenant, ask=not yes, as_json=as_json)
+    if not as_json:
+        _show(findings)
+    proof: Proof | None = None
+    try:
+        if live and healthy:
+            proof = _prove_live(tenant, ask=not yes)
+    finally:  # what was found is told, also when the call fails
+        if as_json:
+            told = {"proof": dataclasses.asdict(proof) if proof else None} if live else {}
+            ok = healthy and (proof is not None or not live)
+            print_json({"ok": ok, "findings": [finding.as_json() for finding in findings], **told})
+    if proof and not as_json:
+        console.print(
+            f"[green]ok[/green]  {proof.answered_by} answered with {proof.dimensions} dimensions: "
+            f"{proof.tokens} tokens, ${proof.cost_usd:.9f}, {proof.latency_ms} ms."
+        )
     if not healthy:
+        if live:
+            notes.print("The paid call was not made: first mend what is at fault.")
         raise typer.Exit(1)
 
 
-def _prove_live(tenant: str | None, *, ask: bool, as_json: bool) -> None:
+def _show(findings: Sequence[Finding]) -> None:
+    table = Table.grid(padding=(0, 2))
+    for finding in findings:
+        mark = Text("ok", style="green") if finding.ok else Text("FAULT", style="bold red")
+        table.add_row(mark, Text(finding.part, style="bold"), Text(finding.message))
+        if finding.remedy:
+            table.add_row("", "", Text(f"→ {finding.remedy}", style="yellow"))
+    console.print(table)
+
+
+def _prove_live(tenant: str | None, *, ask: bool) -> Proof:
     from plumbline.core.errors import Misconfigured
     from plumbline.models import Door
 
@@ -81,11 +97,4 @@ def _prove_live(tenant: str | None, *, ask: bool, as_json: bool) -> None:
                 f"The connection plumbline_openai points at {door.endpoint.base_url}, model {door.model}."
             )
             require_consent("Make one paid call of about 10 tokens?", otherwise="No call was made.")
-        proof = door.verify()
-    if as_json:
-        print_json({"ok": True, "proof": dataclasses.asdict(proof)})
-        return
-    console.print(
-        f"[green]ok[/green]  {proof.answered_by} answered with {proof.dimensions} dimensions: "
-        f"{proof.tokens} tokens, ${proof.cost_usd:.9f}, {proof.latency_ms} ms."
-    )
+        return door.verify()

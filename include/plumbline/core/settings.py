@@ -3,36 +3,56 @@ Settings, read once from the environment.
 
 Three places are read, the first that has a name wins: the process environment, `.env` of the project, and
 `embedded.env` in the state folder, which the embedded form writes.  Nothing here has a secret as its default.
+
+Two settings are not so simple.  PLUMBLINE_FOLDERS of `embedded.env` adds to one that is set elsewhere: what the demo
+was told to read stays open to its DAGs.  And a PLUMBLINE_CODE_VERSION in `.env` is the commit that was deployed when
+the file was made: a checkout knows its own better, and only the process environment, as of an image, comes before it.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from plumbline.core.connections import Connection, parse_connection
+from plumbline.core.env_files import read_env_file
 from plumbline.core.errors import Misconfigured
 
 PROJECT_ROOT = Path(__file__).parents[3]
+_FOLDERS = "PLUMBLINE_FOLDERS"
+_CODE_VERSION = "PLUMBLINE_CODE_VERSION"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says.  `values` holds secrets and never appears in a repr."""
+    """What the environment says.  `values` holds secrets and never appears in a repr; `base` is where paths begin."""
 
     values: Mapping[str, str] = field(repr=False)
     home: Path
+    base: Path = PROJECT_ROOT
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None, *, project: Path = PROJECT_ROOT) -> Settings:
-        """Return the settings of this process."""
+        """
+        Return the settings of this process.
+
+        Raises:
+            Misconfigured: A file of settings cannot be read; the message names its line.
+        """
         environment = os.environ if environment is None else environment
-        declared = {**read_env_file(project / ".env"), **environment}
-        home = Path(declared.get("PLUMBLINE_HOME") or project / ".plumbline")
-        return cls(values={**read_env_file(home / "embedded.env"), **declared}, home=home)
+        written = read_env_file(project / ".env")
+        if commit := checked_out_commit(project):
+            written[_CODE_VERSION] = commit
+        declared = {**written, **environment}
+        home = _place(project, declared.get("PLUMBLINE_HOME") or ".plumbline")
+        kept = read_env_file(home / "embedded.env")
+        folders = [place[_FOLDERS] for place in (declared, kept) if place.get(_FOLDERS)]
+        both = {_FOLDERS: ":".join(folders)} if folders else {}
+        return cls(values={**kept, **declared, **both}, home=home, base=project)
 
     def text(self, name: str, default: str | None = None) -> str:
         """Return one setting; without a default it is required."""
@@ -66,46 +86,41 @@ class Settings:
     @property
     def inbox(self) -> Path:
         """The folder that `ingest_documents` reads."""
-        return Path(self.text("PLUMBLINE_INBOX", str(PROJECT_ROOT / "samples" / "documents")))
+        return _place(self.base, self.text("PLUMBLINE_INBOX", "samples/documents"))
 
     @property
     def open_folders(self) -> list[Path]:
         """The folders that a DAG may be told to read: the inbox, those of PLUMBLINE_FOLDERS, and all below them."""
-        named = (self.values.get("PLUMBLINE_FOLDERS") or "").split(":")
-        return [self.inbox, *(Path(name) for name in named if name)]
+        named = (self.values.get(_FOLDERS) or "").split(":")
+        return [self.inbox, *(_place(self.base, name) for name in named if name)]
 
     @property
     def code_version(self) -> str:
         """The version of the code that writes a row: a git commit where there is one."""
-        return self.values.get("PLUMBLINE_CODE_VERSION") or _checked_out_commit() or _installed_version()
+        return self.values.get(_CODE_VERSION) or checked_out_commit(self.base) or _installed_version()
 
 
-def read_env_file(path: Path) -> dict[str, str]:
-    """Return the NAME=value lines of a file; an absent file has none.  Quotes around a whole value are dropped."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return {}
-    pairs = (line.split("=", 1) for line in map(str.strip, lines) if "=" in line and not line.startswith("#"))
-    return {name.strip().removeprefix("export "): _unquoted(value.strip()) for name, value in pairs}
-
-
-def _unquoted(value: str) -> str:
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-    return value[1:-1] if quoted else value
+def _place(base: Path, named: str) -> Path:
+    """The folder that a setting names: `~` is the home of the user, and a relative one does not move with us."""
+    return base / os.path.expanduser(named)  # noqa: PTH111 - pathlib's raises for an unknown user
 
 
 @cache
-def _checked_out_commit() -> str | None:
+def checked_out_commit(project: Path) -> str | None:
     """Read the commit from .git itself: starting git costs more than the whole look-up."""
-    git = PROJECT_ROOT / ".git"
+    git = project / ".git"
     try:
-        head = (git / "HEAD").read_text().strip()
+        head = (git / "HEAD").read_text(encoding="utf-8").strip()
         if not head.startswith("ref: "):
             return head[:12]
-        return (git / head.removeprefix("ref: ")).read_text().strip()[:12]
+        branch = head.removeprefix("ref: ")
+        if (git / branch).exists():
+            return (git / branch).read_text(encoding="utf-8").strip()[:12]
+        packed = (git / "packed-refs").read_text(encoding="utf-8")
     except OSError:
         return None
+    found = re.search(rf"^([0-9a-f]+) {re.escape(branch)}$", packed, re.MULTILINE)
+    return found[1][:12] if found else None
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import signal
 import sys
 
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m plumbline.embedded", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="documents to a searchable knowledge base, in a running Airflow")
-    demo.add_argument("--documents", required=True, help="folder of documents")
+    demo.add_argument("--documents", help="folder of documents (default: the one that was read last)")
     commands.add_parser("open", help="print the address and sign-in of the running Airflow")
     commands.add_parser("down", help="stop everything that the demo started")
     commands.add_parser("clean", help="stop everything, and remove the state folder and .venv")
@@ -42,6 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (EmbeddedError, PlumblineError) as error:
         sys.stdout.flush()
         say(str(error), sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Nobody listens any more; what was not written must not fail once again at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
         if error.errno not in _PLAIN:

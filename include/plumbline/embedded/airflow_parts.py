@@ -45,6 +45,7 @@ _FOREIGN = (
     "PYTHONHOME",
     "PYTHONDONTWRITEBYTECODE",
 )
+_SECRET = ("AIRFLOW_CONN_", "PLUMBLINE_PASSWORD_", "PLUMBLINE_OWNER_URL", "PLUMBLINE_ADMIN_URL")
 
 
 def part_environment(inherited: Mapping[str, str], home: Home) -> dict[str, str]:
@@ -61,6 +62,12 @@ def part_environment(inherited: Mapping[str, str], home: Home) -> dict[str, str]
         "NO_PROXY": _with_loopback(kept.get("NO_PROXY") or kept.get("no_proxy")),
         "no_proxy": _with_loopback(kept.get("NO_PROXY") or kept.get("no_proxy")),
     }
+
+
+def model_environment(inherited: Mapping[str, str], home: Home) -> dict[str, str]:
+    """Return the environment of the model server, which has no use for anybody's key or password."""
+    found = part_environment(inherited, home)
+    return {name: value for name, value in found.items() if not name.startswith(_SECRET)}
 
 
 def airflow_environment(

@@ -3,14 +3,17 @@ The demo: from documents to a searchable knowledge base, watched.
 
 Starts what does not run, lets Airflow ingest the folder, follows the run, and shows what came of it.  It may be run
 again at any time: parts that are up stay up, and documents that have not changed cost nothing.  Interrupted, it ends
-the parts that it started; when it has finished, they stay up until `make down`.
+the parts that it started, whether or not anybody still listens; when its run has ended, well or not, they stay up
+until `make down`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from plumbline.core.settings import PROJECT_ROOT, Settings, read_env_file
+from plumbline.core.env_files import read_env_file
+from plumbline.core.settings import PROJECT_ROOT, Settings
 from plumbline.embedded import outcome
 from plumbline.embedded.airflow_api import AirflowApi, AirflowRefused, AirflowSilent
 from plumbline.embedded.documents import documents_folder
@@ -32,23 +36,31 @@ from plumbline.embedded.terminal import Progress, listed, say
 
 DAG = "ingest_documents"
 _DAG_SECONDS = 120.0
-_RUN_SECONDS = 3600.0
+_STILL_SECONDS = 3600.0
 _LOOK_SECONDS = 0.5
 _SCHEDULE_SECONDS = 15.0
 _FINISHED = ("success", "failed")
 _DONE = frozenset({"success", "skipped", "removed"})
 _LOST = frozenset({"failed", "upstream_failed"})
+_SAMPLES = "samples/documents"
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class RunFailed(EmbeddedError):
     """The run of the DAG failed; the message names the task and its log."""
 
 
-def run_demo(documents: str) -> int:
-    """Do all of it; return the exit code."""
-    folder = documents_folder(documents, PROJECT_ROOT)
+class RunStill(RunFailed):
+    """The run of the DAG has stood still for long; it goes on when what holds it up is mended."""
+
+
+def run_demo(documents: str | None = None) -> int:
+    """Do all of it for this folder, or for the one that was read last; return the exit code."""
     installation = Installation.here()
+    named, why = chosen_documents(documents, read_env_file(installation.home.env_file).get("PLUMBLINE_INBOX"))
+    folder = documents_folder(named, PROJECT_ROOT)
     outcome.provider(Settings.load())  # what is wrong with it is said before anything is touched
+    say(f"reading {folder}{why}")
     with installation.home.alone(), _undone_when_interrupted(installation) as started:
         seconds = _start(installation, started)
         with outcome.opened(installation) as found:
@@ -58,6 +70,10 @@ def run_demo(documents: str) -> int:
             run_id = _ingest(installation, folder)
         except (AirflowSilent, AirflowRefused):
             installation.check_alive()  # the dead part is better news than who misses it
+            raise
+        except RunFailed:
+            started.clear()  # its pages show what went wrong
+            show_address(installation)
             raise
         seconds["ingest"] = round(time.monotonic() - began, 1)
         began = time.monotonic()
@@ -75,6 +91,19 @@ def run_demo(documents: str) -> int:
         started.clear()
     print()
     return show_address(installation)
+
+
+def chosen_documents(named: str | None, kept: str | None) -> tuple[str, str]:
+    """
+    Return which folder to read, and why that one, where nobody has named it.  Pure.
+
+    `kept` is the one that was read last, which the hourly runs read, too: to leave it, one says so.
+    """
+    if named is not None:
+        return named, ""
+    if not kept or PROJECT_ROOT / kept == PROJECT_ROOT / _SAMPLES:
+        return _SAMPLES, ", a small company of our own making: `make demo DOCUMENTS=folder` reads yours"
+    return kept, f" as the last time: `make demo DOCUMENTS={_SAMPLES}` goes back to the samples"
 
 
 def show_address(installation: Installation | None = None) -> int:
@@ -132,14 +161,23 @@ def _undone_when_interrupted(installation: Installation) -> Iterator[list[str]]:
         yield started
     except BaseException:
         if started:
-            handlers = {
-                number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)
-            }
-            with Progress("end what this run started"):
-                installation.end(started)
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+            _undo(installation, started)
         raise
+
+
+def _undo(installation: Installation, started: Sequence[str]) -> None:
+    """End what was started, also when the terminal or the pipe that would be told is gone."""
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDINGS}
+    progress = Progress("end what this run started")
+    try:
+        with contextlib.suppress(OSError):
+            progress.__enter__()
+        installation.end(started)
+    finally:
+        with contextlib.suppress(OSError):
+            progress.__exit__(*sys.exc_info())
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _ingest(installation: Installation, folder: Path) -> str:
@@ -147,11 +185,12 @@ def _ingest(installation: Installation, folder: Path) -> str:
     api = installation.api
     before = {**read_env_file(installation.home.env_file), **installation.inherited}
     # The hourly runs read the same folder from now on; and where .env has them read another, this one is open, too.
-    installation.keep_settings(PLUMBLINE_INBOX=str(folder), PLUMBLINE_FOLDERS=str(folder))
+    # One of the project moves with it.
+    kept = str(folder.relative_to(PROJECT_ROOT) if folder.is_relative_to(PROJECT_ROOT) else folder)
+    installation.keep_settings(PLUMBLINE_INBOX=kept, PLUMBLINE_FOLDERS=kept)
     with Progress("find the DAGs") as progress:
         names = _find_dags(installation, api, progress)
         progress.done(", ".join(names))
-    say(f"  reading {folder}")
     with Progress(f"run {DAG}") as progress:
         run_id = _unpause(api, names, progress)
         if run_id:
@@ -167,8 +206,8 @@ def _ingest(installation: Installation, folder: Path) -> str:
 
 def reads(run: Mapping[str, Any], folder: Path, inbox: str | None) -> bool:
     """Whether a run that was under way reads this folder: it names its own, or takes the inbox that was set.  Pure."""
-    named = (run.get("conf") or {}).get("folder") or inbox or folder
-    return PROJECT_ROOT / named == folder
+    named = str((run.get("conf") or {}).get("folder") or inbox or folder)
+    return PROJECT_ROOT / os.path.expanduser(named) == folder  # noqa: PTH111 - pathlib's raises for an unknown user
 
 
 def _unpause(api: AirflowApi, names: Sequence[str], progress: Progress) -> str | None:
@@ -220,12 +259,20 @@ def _find_dags(installation: Installation, api: AirflowApi, progress: Progress) 
 
 
 def _follow(installation: Installation, api: AirflowApi, run_id: str, progress: Progress) -> None:
-    """Show how far a run is until it has ended, and say when a task has to be tried again."""
-    limit = time.monotonic() + _RUN_SECONDS
+    """
+    Show how far a run is until it has ended, and say when a task has to be tried again.
+
+    Raises:
+        RunStill: No task has come any further for an hour; how long all of them take is nobody's business.
+    """
+    reached: set[tuple[Any, ...]] = set()
+    moved = time.monotonic()
     told: set[tuple[str, int, int]] = set()
     while api.run(DAG, run_id)["state"] not in _FINISHED:
         tasks = api.tasks(DAG, run_id)
         progress.show(task_line(tasks))
+        if (now := state_of(tasks)) != reached:
+            reached, moved = now, time.monotonic()
         for task in tasks:
             attempt = (task["task_id"], task["map_index"], task["try_number"])
             if task["state"] == "up_for_retry" and attempt not in told:
@@ -234,10 +281,18 @@ def _follow(installation: Installation, api: AirflowApi, run_id: str, progress: 
                     f"{task['task_id']} will be tried again: {_words_of(installation, run_id, task)[0]}"
                 )
         installation.check_alive()
-        if time.monotonic() > limit:
-            raise RunFailed(f"The run {run_id} has not ended after an hour: see {api.address}/dags/{DAG}.")
+        if time.monotonic() - moved > _STILL_SECONDS:
+            raise RunStill(
+                f"No task of the run {run_id} has come any further for {_STILL_SECONDS / 60:.0f} minutes: "
+                f"see {api.address}/dags/{DAG}/runs/{run_id}."
+            )
         time.sleep(_LOOK_SECONDS)
     progress.done(f"{len(api.tasks(DAG, run_id))} tasks")
+
+
+def state_of(tasks: Sequence[Mapping[str, Any]]) -> set[tuple[Any, ...]]:
+    """Return what changes whenever a task of a run begins, ends or is tried again.  Pure."""
+    return {(task["task_id"], task["map_index"], task["try_number"], task["state"]) for task in tasks}
 
 
 def _failure(installation: Installation, api: AirflowApi, run_id: str, state: str) -> str:

@@ -6,11 +6,13 @@ Standard library only, as the bootstrap: when `.venv` is gone, what was started 
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 from pathlib import Path
 
 from plumbline.embedded import processes
+from plumbline.embedded.installing import Environment, alone
 from plumbline.embedded.services import Installation
 from plumbline.embedded.terminal import Progress, listed, say
 
@@ -39,9 +41,11 @@ def clean(installation: Installation | None = None) -> int:
     installation.home.check_ours()
     if installation.home.made():
         stop(installation)
-    removed = [
-        folder for folder in (installation.home.folder, installation.project / ".venv") if _removed(folder)
-    ]
+    environment = Environment(installation.project)
+    # A bootstrap that is at work goes on with the folder that it has begun.
+    at_rest = alone(environment) if environment.folder.is_dir() else contextlib.nullcontext()
+    with at_rest:
+        removed = [folder for folder in (installation.home.folder, environment.folder) if _removed(folder)]
     say(f"Removed {listed([*map(str, removed)])}." if removed else "There was nothing to remove.")
     return 0
 

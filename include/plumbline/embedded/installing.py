@@ -21,9 +21,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from plumbline.embedded.errors import NotInstalled
-from plumbline.embedded.terminal import Progress
+from plumbline.embedded.terminal import Progress, say
 
 _TOOLS = "tools"
 _STAMP = "plumbline.json"
@@ -91,13 +92,29 @@ def is_complete(stamp: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 
 @contextlib.contextmanager
 def alone(environment: Environment) -> Iterator[int]:
-    """Let one run at a time change the environment; gives the lock, which the installer's processes share."""
+    """Let one run at a time change or remove the environment; gives the lock, which the installer's processes share."""
     import fcntl
 
-    environment.folder.mkdir(exist_ok=True)
-    with (environment.folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield lock.fileno()
+    path = environment.folder / "lock"
+    while True:
+        environment.folder.mkdir(exist_ok=True)
+        with path.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say("Another command is at work on .venv: waiting for it to end.")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if _is_open_as(path, lock):
+                yield lock.fileno()
+                return
+
+
+def _is_open_as(path: Path, file: IO[str]) -> bool:
+    """Whether a file that is open is still the one at its path: `make clean` may have taken it away meanwhile."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def install(

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 PUBLIC_INDEX = "https://pypi.org/simple"
 _SECONDS = 60
@@ -87,14 +88,16 @@ def choose_source(environment: Mapping[str, str], pip: Mapping[str, str], uv: Ma
     def said(uv_names: Iterable[str], name: str) -> str:
         return first(*(environment.get(key) for key in uv_names), uv.get(name), option(name))
 
+    index = said(["UV_DEFAULT_INDEX", "UV_INDEX_URL"], "index-url")
+    extras = said(["UV_INDEX", "UV_EXTRA_INDEX_URL"], "extra-index-url")
     no_index = said(["UV_NO_INDEX"], "no-index").lower() in {"1", "true", "yes", "on"}
     seconds = first(environment.get("UV_HTTP_TIMEOUT"), option("timeout"), option("default-timeout"))
     proxy_set = any(
         environment.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
     )
     return Source(
-        index=None if no_index else said(["UV_DEFAULT_INDEX", "UV_INDEX_URL"], "index-url") or PUBLIC_INDEX,
-        extras=() if no_index else _many(said(["UV_INDEX", "UV_EXTRA_INDEX_URL"], "extra-index-url")),
+        index=None if no_index else unnamed(index, environment) or PUBLIC_INDEX,
+        extras=() if no_index else tuple(unnamed(place, environment) for place in _many(extras)),
         folders=_many(said(["UV_FIND_LINKS"], "find-links").replace(",", " ")),
         certificates=first(
             environment.get("SSL_CERT_FILE"), option("cert"), environment.get("REQUESTS_CA_BUNDLE")
@@ -104,6 +107,24 @@ def choose_source(environment: Mapping[str, str], pip: Mapping[str, str], uv: Ma
         proxy=None if proxy_set else option("proxy") or None,
         seconds=max(int(seconds), 1) if seconds.isdecimal() else _SECONDS,
     )
+
+
+def unnamed(place: str, environment: Mapping[str, str]) -> str:
+    """
+    Return the address of an index that uv knows as `name=address`.  Pure.
+
+    With the name would go what uv finds by it: the user and password of UV_INDEX_<NAME>_*, so they go into the address.
+    """
+    found = re.fullmatch(r"([\w.-]+)=(.+)", place, re.ASCII)
+    if found is None:
+        return place
+    variable = f"UV_INDEX_{re.sub(r'[^A-Z0-9]', '_', found[1].upper())}"
+    user, password = (environment.get(f"{variable}_{what}", "") for what in ("USERNAME", "PASSWORD"))
+    parts = urlsplit(found[2])
+    if not (user or password) or "@" in parts.netloc:
+        return found[2]
+    word = f"{quote(user, safe='')}:{quote(password, safe='')}"
+    return urlunsplit(parts._replace(netloc=f"{word}@{parts.netloc}"))
 
 
 def pip_files(environment: Mapping[str, str]) -> list[Path]:

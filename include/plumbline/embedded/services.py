@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from plumbline.core.settings import PROJECT_ROOT, Settings, read_env_file
+from plumbline.core.env_files import assignment, read_env_file
+from plumbline.core.settings import PROJECT_ROOT, Settings
 from plumbline.embedded import fingerprints, overrides, ports
 from plumbline.embedded.airflow_api import AirflowApi
 from plumbline.embedded.airflow_parts import (
@@ -53,7 +54,10 @@ class Installation:
     def here(cls, settings: Settings | None = None) -> Installation:
         """Return the installation of this project, with what this process and the project's .env set."""
         home = Home((settings or Settings.load()).home.absolute())
-        return cls(home, inherited={**read_env_file(PROJECT_ROOT / ".env"), **os.environ})
+        written = read_env_file(PROJECT_ROOT / ".env")
+        # In the environment of the parts it would come before the commit that is checked out.
+        written.pop("PLUMBLINE_CODE_VERSION", None)
+        return cls(home, inherited={**written, **os.environ})
 
     @property
     def server(self) -> Server:
@@ -169,7 +173,7 @@ class Installation:
         """Write embedded.env: settings of ours replace those of before, all others stay."""
         kept = {**read_env_file(self.home.env_file), **self.settings(), **further}
         lines = ["# Written by `make demo`; put settings of your own into .env, which comes first.\n"]
-        lines += [f"{name}={value}\n" for name, value in kept.items()]
+        lines += [assignment(name, value) for name, value in kept.items()]
         write_atomically(self.home.env_file, "".join(lines))
 
     def airflow_environment(self) -> dict[str, str]:

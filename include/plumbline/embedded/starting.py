@@ -29,7 +29,7 @@ from plumbline.embedded.airflow_parts import (
     MIGRATION,
     command_of,
     migrate_airflow,
-    part_environment,
+    model_environment,
 )
 from plumbline.embedded.errors import PartFailed
 from plumbline.embedded.home import read_json, write_atomically
@@ -133,7 +133,7 @@ class Start:
     def _model(self) -> None:
         port = str(self.installation.port(MODEL))
         command = [sys.executable, "-m", "plumbline.localmodel", "--host", ports.LOOPBACK, "--port", port]
-        self._start(MODEL, command, part_environment(self.installation.inherited, self.home))
+        self._start(MODEL, command, model_environment(self.installation.inherited, self.home))
 
     def _airflow(self) -> None:
         port, environment = self.installation.port(AIRFLOW), self.installation.airflow_environment()

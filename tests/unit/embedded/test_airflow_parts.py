@@ -8,6 +8,7 @@ from plumbline.embedded.airflow_parts import (
     COMPONENTS,
     airflow_environment,
     command_of,
+    model_environment,
     part_environment,
     sign_in,
 )
@@ -28,6 +29,21 @@ def test_settings_of_another_airflow_do_not_leak_in(tmp_path: Path):
 
     assert {"AIRFLOW_CONN_PLUMBLINE_OPENAI": "{}", "HOME": "/home/me"}.items() <= found.items()
     assert set() == {"AIRFLOW_HOME", "AIRFLOW__CORE__EXECUTOR", "PYTHONPATH"} & found.keys()
+
+
+def test_the_model_server_gets_no_key_and_no_password(tmp_path: Path):
+    """It has no use for them, and what it was given can be read in /proc."""
+    secret = {
+        "AIRFLOW_CONN_PLUMBLINE_OPENAI": '{"password":"sk-secret"}',
+        "AIRFLOW_CONN_PLUMBLINE_DB": "postgresql://a:secret@b/c",
+        "PLUMBLINE_PASSWORD_OWNER": "secret",
+        "PLUMBLINE_OWNER_URL": "postgresql://a:secret@b/c",
+    }
+
+    found = model_environment({**secret, "HOME": "/home/me"}, Home(tmp_path))
+
+    assert "/home/me" == found["HOME"]
+    assert [] == [name for name, value in found.items() if "secret" in value]
 
 
 def test_no_proxy_comes_between_the_parts(tmp_path: Path):

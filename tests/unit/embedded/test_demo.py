@@ -1,14 +1,35 @@
-"""The demo says in few words how far it is, and ends with its figures."""
+"""The demo says in few words how far it is, ends with its figures, and leaves nothing half done when it cannot."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 
-from plumbline.embedded.demo import demo_record, is_later, last_error, reads, task_line
+from plumbline.core.env_files import read_env_file
+from plumbline.core.settings import PROJECT_ROOT
+from plumbline.embedded import demo
+from plumbline.embedded.demo import (
+    RunFailed,
+    RunStill,
+    chosen_documents,
+    demo_record,
+    is_later,
+    last_error,
+    reads,
+    run_demo,
+    task_line,
+)
+from plumbline.embedded.home import Home
+from plumbline.embedded.services import Installation
+from plumbline.embedded.terminal import Progress
 
 
 def a_task(name: str, state: str | None, index: int = -1) -> dict[str, object]:
@@ -96,3 +117,173 @@ def test_a_run_that_was_under_way_counts_only_when_it_reads_this_folder(
 ):
     """One that was interrupted goes on; one of another folder is no answer to this demo."""
     assert ours == reads({"conf": conf}, Path("/handbook"), inbox)
+
+
+def test_a_folder_that_was_named_is_read():
+    """The samples are one like any other."""
+    assert ("~/handbook", "") == chosen_documents("~/handbook", "/other")
+    assert "samples/documents" == chosen_documents("samples/documents", "/other")[0]
+
+
+def test_without_a_name_the_folder_of_the_last_time_is_read_and_that_is_said():
+    """The hourly runs read it, too: they do not move to the samples, and buy those, because of a second `make demo`."""
+    folder, why = chosen_documents(None, "/handbook")
+
+    assert "/handbook" == folder
+    assert "as the last time: `make demo DOCUMENTS=samples/documents` goes back" in why
+
+
+@pytest.mark.parametrize("kept", [None, "", "samples/documents", str(PROJECT_ROOT / "samples" / "documents")])
+def test_the_first_time_the_samples_are_read(kept: str | None):
+    """And the person reads how to name another folder."""
+    folder, why = chosen_documents(None, kept)
+
+    assert "samples/documents" == folder
+    assert "`make demo DOCUMENTS=folder` reads yours" in why
+
+
+class Rehearsal(Installation):
+    """An installation whose parts are names."""
+
+    ended: ClassVar[list[str]] = []
+
+    def end(self, names: object) -> None:
+        """Note what is ended, and that nothing can interrupt it."""
+        assert [signal.SIG_IGN] * 3 == [
+            signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        ]
+        self.ended.extend(names)
+
+    def keep_settings(self, **further: str) -> None:
+        """Keep the settings without those of a database."""
+        self.home.env_file.write_text("".join(f"{name}={value}\n" for name, value in further.items()))
+
+    def check_alive(self, log_begins: object = None) -> None:
+        """All of them live."""
+
+
+@pytest.fixture
+def rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
+    """An installation in which starting means to name a part."""
+    made = Rehearsal(Home(tmp_path / "home"))
+    Rehearsal.ended = []
+    monkeypatch.setattr(demo.Installation, "here", lambda: made)
+    monkeypatch.setattr(demo, "_start", lambda _, started: started.append("postgres") or {})
+    monkeypatch.setattr(demo.outcome, "provider", lambda _: None)
+    monkeypatch.setattr(
+        demo.outcome, "opened", lambda _: _Opened(SimpleNamespace(announce_spending=lambda _: None))
+    )
+    monkeypatch.setattr(demo, "show_address", lambda _: 0)
+    return made
+
+
+class _Opened:
+    def __init__(self, found: object) -> None:
+        self.found = found
+
+    def __enter__(self) -> object:
+        return self.found
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+def fails(error: BaseException):
+    """Something that does nothing but fail."""
+
+    def fail(*_: object) -> str:
+        raise error
+
+    return fail
+
+
+def test_what_was_started_is_ended_when_nobody_listens_any_more(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
+):
+    """`make demo | tee log` and Ctrl-C: tee dies first, and a database must not stay behind unseen."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    dead = os.fdopen(writing, "w", buffering=1)
+    before = signal.getsignal(signal.SIGHUP)
+    monkeypatch.setattr(demo, "say", lambda _: None)
+    monkeypatch.setattr(demo, "_ingest", fails(KeyboardInterrupt()))
+    monkeypatch.setattr(sys, "stdout", dead)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_demo()
+
+    monkeypatch.undo()
+    with pytest.raises(BrokenPipeError):
+        dead.close()
+    assert (["postgres"], before) == (rehearsal.ended, signal.getsignal(signal.SIGHUP))
+
+
+def test_a_run_that_failed_leaves_the_pages_that_show_why(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
+):
+    """The message names their address."""
+    monkeypatch.setattr(demo, "_ingest", fails(RunFailed("see http://127.0.0.1:8080")))
+
+    with pytest.raises(RunFailed):
+        run_demo()
+
+    assert [] == rehearsal.ended
+
+
+class Airflow:
+    """Stands for Airflow's API: one look at the tasks after the other, then the run has succeeded."""
+
+    address = "http://127.0.0.1:8080"
+
+    def __init__(self, *looks: str) -> None:
+        self.looks = list(looks)
+
+    def run(self, *_: str) -> dict[str, str]:
+        """How the run is."""
+        return {"state": "running" if self.looks else "success"}
+
+    def tasks(self, *_: str) -> list[dict[str, object]]:
+        """How its only task is."""
+        state = self.looks.pop(0) if self.looks else "success"
+        return [{**a_task("prepare", state), "try_number": 1}]
+
+
+@pytest.fixture
+def an_hour_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that goes on by fifty minutes whenever the demo waits."""
+    now = [0.0]
+
+    def wait(_: float) -> None:
+        now[0] += 3000.0
+
+    monkeypatch.setattr(demo, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=wait))
+
+
+def test_a_large_folder_may_take_as_long_as_it_takes(rehearsal: Rehearsal, an_hour_a_look: None):
+    """While its tasks come on."""
+    airflow = Airflow("scheduled", "queued", "running", "queued", "running")
+
+    with Progress("run") as progress:
+        demo._follow(rehearsal, airflow, "r", progress)
+
+    assert [] == airflow.looks
+
+
+def test_a_run_that_stands_still_for_an_hour_is_said_so(rehearsal: Rehearsal, an_hour_a_look: None):
+    """With the address of its page."""
+    with Progress("run") as progress, pytest.raises(RunStill, match=r"127\.0\.0\.1:8080/dags/.*/runs/r"):
+        demo._follow(rehearsal, Airflow(*["queued"] * 9), "r", progress)
+
+
+def test_the_inbox_that_is_kept_moves_with_the_project(rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch):
+    """A checkout that is moved still finds its samples; any other folder is kept by its whole name."""
+    monkeypatch.setattr(demo, "_find_dags", fails(KeyboardInterrupt()))
+    monkeypatch.setattr(Rehearsal, "api", Airflow())
+    rehearsal.home.make()
+    kept = []
+    for folder in (PROJECT_ROOT / "samples" / "documents", Path("/handbook")):
+        with pytest.raises(KeyboardInterrupt):
+            demo._ingest(rehearsal, folder)
+        kept.append(read_env_file(rehearsal.home.env_file)["PLUMBLINE_INBOX"])
+
+    assert ["samples/documents", "/handbook"] == kept

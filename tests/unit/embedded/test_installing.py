@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from plumbline.embedded import installing
 from plumbline.embedded.installing import Environment, how_far, is_complete, sentence, summary
 
 
@@ -107,3 +112,20 @@ def test_an_interrupted_environment_has_no_stamp(environment: Environment):
     (environment.folder / "plumbline.json").write_text('{"requirements.txt": ')
 
     assert not environment.complete(dev=False)
+
+
+def test_who_waited_for_a_folder_that_was_removed_begins_a_new_one(tmp_path: Path, monkeypatch):
+    """A lock in a folder that is gone would keep nobody away."""
+    environment, waits = Environment(tmp_path), threading.Event()
+    monkeypatch.setattr(installing, "say", lambda _: waits.set())
+
+    def holds_what_is_there() -> bool:
+        with installing.alone(environment) as held:
+            return os.path.samestat(os.fstat(held), (environment.folder / "lock").stat())
+
+    with ThreadPoolExecutor() as pool:
+        with installing.alone(environment):
+            found = pool.submit(holds_what_is_there)
+            assert waits.wait(10)
+            shutil.rmtree(environment.folder)
+        assert found.result(10)

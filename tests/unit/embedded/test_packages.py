@@ -12,6 +12,7 @@ from plumbline.embedded.packages import (
     pip_files,
     read_pip,
     read_uv,
+    unnamed,
 )
 
 
@@ -150,3 +151,29 @@ def test_a_lock_for_everybody_is_made_from_the_index_alone():
     source = Source(index=PUBLIC_INDEX, extras=("file:///here",), folders=("/wheels",)).alone()
 
     assert ((), ()) == (source.extras, source.folders)
+
+
+def test_the_name_of_an_index_is_no_part_of_its_address():
+    """Both may stand in one variable of uv's; a path or a query with `=` in it is left alone."""
+    environment = {
+        "UV_DEFAULT_INDEX": "corp=https://main.example/simple",
+        "UV_INDEX": "more=https://more.example/simple https://q.example/simple?a=b /srv/a=b",
+    }
+
+    found = configured_source({**environment, "HOME": "/nonexistent"})
+
+    assert "https://main.example/simple" == found.index
+    assert ("https://more.example/simple", "https://q.example/simple?a=b") == found.extras
+    assert "/srv/a=b" == unnamed("/srv/a=b", {})
+
+
+def test_what_is_known_by_the_name_of_an_index_goes_into_its_address():
+    """Its user and password: without the name, uv would not find them."""
+    environment = {"UV_INDEX_MY_CORP_USERNAME": "ada", "UV_INDEX_MY_CORP_PASSWORD": "a/b@c"}
+
+    assert "https://ada:a%2Fb%40c@main.example/simple" == unnamed(
+        "my-corp=https://main.example/simple", environment
+    )
+    assert "https://bob:x@main.example/simple" == unnamed(
+        "my-corp=https://bob:x@main.example/simple", environment
+    )
