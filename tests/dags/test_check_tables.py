@@ -52,6 +52,6 @@ def test_a_fault_in_the_book_or_in_the_index_is_found_by_the_check_that_is_there
         "select suite, name from lineage.check_result where not passed order by 1"
     ).fetchall()
     assert [
-        ("corpus/after_publication", "The kept size of the lexical index is its true size."),
+        ("corpus/published", "The kept size of the lexical index is its true size."),
         ("ledger", "Every settled call for embeddings cost its tokens times the price of its day."),
     ] == broken
