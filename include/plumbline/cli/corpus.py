@@ -111,14 +111,14 @@ def search(
     """Search what was ingested, by words and by meaning; every result cites the exact span it stands on."""
     from plumbline.corpus.search import Filters
     from plumbline.corpus.search import search as run_search
-    from plumbline.corpus.sources import known_source, known_sources
+    from plumbline.corpus.sources import find_source, known_sources
 
     if kind is not None and kind not in _KINDS:
         raise typer.BadParameter(f"{kind!r} is none of {', '.join(_KINDS)}.", param_hint="'--kind'")
     filters = Filters(path_prefix=path, language=language, kind=kind, metadata=metadata_of(metadata or []))
     with working("search", tenant) as (tools, run):
-        if source is not None and known_sources(tools, run):
-            filters = replace(filters, source=known_source(tools, run, source).name)
+        if source is not None and (known := known_sources(tools, run)):
+            filters = replace(filters, source=find_source(known, source, run.tenant).name)
         found = run_search(tools, run, question, limit=limit, filters=filters)
     if as_json:
         print_json(found.as_json())

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,16 +71,23 @@ def known_source(tools: Tools, run: Run, name: str) -> Source:
     Raises:
         UnknownSource: There is none; the message lists those that there are.
     """
-    known = known_sources(tools, run)
+    return find_source(known_sources(tools, run), name, run.tenant)
+
+
+def find_source(known: Mapping[str, Source], name: str, tenant: str) -> Source:
+    """
+    Return that one of the known sources of a tenant, as `known_source` does.  Pure.
+
+    Raises:
+        UnknownSource: It is not among them; the message lists them.
+    """
     place = _place(name)
     found = known.get(name) or known.get(_name_of(place))
     if found is None and len(there := [one for one in known.values() if one.location == place]) == 1:
         found = there[0]
     if found is None:
         listed = "".join(f"\n  {one}" for one in known) or " none"
-        raise UnknownSource(
-            f"There is no source {name!r}. The sources of the tenant {run.tenant} are:{listed}"
-        )
+        raise UnknownSource(f"There is no source {name!r}. The sources of the tenant {tenant} are:{listed}")
     return found
 
 

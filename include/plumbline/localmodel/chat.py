@@ -18,7 +18,7 @@ import orjson
 
 from plumbline.localmodel.answers import Admit, Answer, Bill
 from plumbline.localmodel.catalog import CHAT_MODEL, MODELS
-from plumbline.localmodel.errors import ApiError, InvalidRequest, UnknownModel, wanted
+from plumbline.localmodel.errors import ApiError, InvalidRequest, TooMany, UnknownModel, wanted
 from plumbline.localmodel.extraction import Extraction, TextIsSilent
 from plumbline.localmodel.prompts import Prompt, read_prompt, text_of_message
 from plumbline.localmodel.schemas import Schema, check_format
@@ -260,12 +260,7 @@ def _stops(asked: Any) -> tuple[str, ...]:
             code="invalid_type",
         )
     if len(ends) > MOST_STOPS:
-        raise InvalidRequest(
-            f"Invalid 'stop': array too long. Expected an array with maximum length {MOST_STOPS}, "
-            f"but got an array with length {len(ends)} instead.",
-            param="stop",
-            code="array_above_max_length",
-        )
+        raise TooMany("stop", len(ends), MOST_STOPS)
     return tuple(end for end in ends if end)
 
 

@@ -17,7 +17,7 @@ import orjson
 
 from plumbline.localmodel.answers import Admit, Answer, Bill
 from plumbline.localmodel.catalog import CHAT_MODEL, EMBEDDING_MODEL, MODERATION_MODEL
-from plumbline.localmodel.errors import ApiError, InvalidRequest, UnknownModel, wanted
+from plumbline.localmodel.errors import ApiError, InvalidRequest, TooMany, UnknownModel, wanted
 from plumbline.localmodel.tokens import count_tokens, text_of
 from plumbline.localmodel.vectors import DIMENSIONS, Vectors, word_vectors
 
@@ -110,12 +110,7 @@ def _read_inputs(given: Any) -> tuple[list[str], list[int]]:
             code="empty_array",
         )
     if len(inputs) > MOST_INPUTS:
-        raise InvalidRequest(
-            f"Invalid 'input': array too long. Expected an array with maximum length {MOST_INPUTS}, "
-            f"but got an array with length {len(inputs)} instead.",
-            param="input",
-            code="array_above_max_length",
-        )
+        raise TooMany("input", len(inputs), MOST_INPUTS)
     read: Callable[[Any], tuple[str, int]] = _read_text if isinstance(inputs[0], str) else _read_tokens
     texts, counts = zip(*(read(one) for one in inputs), strict=True)
     if sum(counts) > MOST_TOKENS_A_REQUEST:

@@ -47,6 +47,18 @@ class InvalidRequest(ApiError):
         super().__init__(400, message, param=param, code=code)
 
 
+class TooMany(InvalidRequest):
+    """A list is longer than the API takes."""
+
+    def __init__(self, param: str, given: int, most: int) -> None:
+        super().__init__(
+            f"Invalid '{param}': array too long. Expected an array with maximum length {most}, "
+            f"but got an array with length {given} instead.",
+            param=param,
+            code="array_above_max_length",
+        )
+
+
 class MissingKey(ApiError):
     """There is no bearer token (401).  Any token is good: this server has no accounts."""
 

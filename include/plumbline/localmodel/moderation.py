@@ -19,7 +19,7 @@ import orjson
 
 from plumbline.localmodel.answers import Admit, Answer, Bill
 from plumbline.localmodel.catalog import MODELS, MODERATION_MODEL
-from plumbline.localmodel.errors import ApiError, InvalidRequest, UnknownModel, wanted
+from plumbline.localmodel.errors import ApiError, InvalidRequest, TooMany, UnknownModel, wanted
 from plumbline.localmodel.tokens import count_tokens
 
 CATEGORIES = (
@@ -80,11 +80,7 @@ def read_inputs(given: Any) -> list[str]:
             "Missing required parameter: 'input'.", param="input", code="missing_required_parameter"
         )
     if len(given) > MOST_INPUTS:
-        raise InvalidRequest(
-            f"Invalid 'input': array too long. Expected an array with maximum length {MOST_INPUTS}.",
-            param="input",
-            code="array_above_max_length",
-        )
+        raise TooMany("input", len(given), MOST_INPUTS)
     if all(isinstance(one, str) for one in given):
         return given
     if all(

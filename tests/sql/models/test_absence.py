@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ import pytest
 from plumbline.core.db import DatabaseFull, DatabaseUnreachable
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
+from plumbline.embedded.processes import wait_until
 from plumbline.embedded.scratch import Scratch
 from plumbline.localmodel.testing import RunningServer
 from plumbline.models import Door, Endpoint, list_unknown, streams
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 QUICK = Policy(patience=2, attempts=3, first_pause=0.01, longest_pause=0.02, default_wait=0.05)
 # As many as are looked up, and sent, before the block ends.
 TEXTS = [f"Boat {number}." for number in range(256)]
-
-
-def wait_until(fact: Callable[[], bool]) -> None:
-    """Return when it is so."""
-    while not fact():
-        time.sleep(0.01)
 
 
 class Outage:
@@ -78,7 +72,7 @@ def start_to_buy(door: Door, book: Book, outage: Outage, afterwards: Callable[[]
     with door.embedding("embed_chunk") as stream:
         for text in TEXTS:
             stream.add(text, 10)
-        wait_until(lambda: book.intents == 1)
+        assert wait_until(lambda: book.intents == 1, 30)
         outage.begin()
         afterwards()
 
@@ -99,11 +93,11 @@ def test_an_answer_in_hand_is_kept_when_the_database_is_back(
 
     def go_on() -> None:
         if caller_fails:
-            wait_until(lambda: tries(caplog) >= 1)
+            assert wait_until(lambda: tries(caplog) >= 1, 30)
             raise ArithmeticError
 
     def mend() -> None:
-        wait_until(lambda: tries(caplog) >= 8)
+        assert wait_until(lambda: tries(caplog) >= 8, 30)
         outage.end()
 
     mending = threading.Thread(target=mend)
@@ -149,7 +143,7 @@ def test_an_interruption_does_not_wait_for_the_database(
     model_server.fault("slow", times=1, seconds=1)
 
     def interrupt() -> None:
-        wait_until(lambda: tries(caplog) >= 3)
+        assert wait_until(lambda: tries(caplog) >= 3, 30)
         main = threading.main_thread().ident
         assert main is not None
         signal.pthread_kill(main, signal.SIGINT)
@@ -157,7 +151,7 @@ def test_an_interruption_does_not_wait_for_the_database(
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
         start_to_buy(live, book, outage, lambda: None)
-    wait_until(lambda: "given up" in caplog.text)
+    assert wait_until(lambda: "given up" in caplog.text, 30)
     outage.end()
 
     assert [call.state for call in list_unknown(tools)] == ["sent"]

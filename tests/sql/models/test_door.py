@@ -6,7 +6,6 @@ import _thread
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from plumbline.core.errors import Misconfigured
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
+from plumbline.embedded.processes import wait_until
 from plumbline.embedded.scratch import Scratch
 from plumbline.localmodel.testing import RunningServer
 from plumbline.models import Door, Endpoint, PriceUnknown, Usage, transport
@@ -28,12 +28,6 @@ if TYPE_CHECKING:
 
 
 TEXTS = [f"Sentence number {number} about boats and harbours." for number in range(20)]
-
-
-def wait_until(fact: Callable[[], bool]) -> None:
-    """Return when it is so."""
-    while not fact():
-        time.sleep(0.01)
 
 
 def buy(door: Door, texts: list[str], use: str = "embed_chunk") -> tuple[list[bytes], Usage]:
@@ -273,7 +267,7 @@ def test_an_error_in_the_block_stops_the_stream_and_settles_what_is_under_way(
                 stream.add(text, 10)
             stream._look_up()
             stream._send(rest=False)
-            wait_until(lambda: model_server.meter()["requests"] == 1)
+            assert wait_until(lambda: model_server.meter()["requests"] == 1, 30)
             for text in TEXTS[5:]:
                 stream.add(text, 10)
             raise ZeroDivisionError
@@ -290,7 +284,7 @@ def test_an_interrupt_settles_what_is_under_way(live: Door, book: Book, model_se
     model_server.fault("slow", seconds=0.3, times=1)
 
     def interrupt() -> None:
-        wait_until(lambda: model_server.meter()["requests"] == 1)
+        assert wait_until(lambda: model_server.meter()["requests"] == 1, 30)
         _thread.interrupt_main()
 
     threading.Thread(target=interrupt).start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import pytest
 from plumbline.core import db
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
+from plumbline.embedded.processes import wait_until
 from plumbline.embedded.scratch import Scratch
 from plumbline.localmodel.testing import RunningServer
 from plumbline.models import Door, Endpoint, MayHaveBeenBilled, Usage, list_unknown, release_call, transport
@@ -31,12 +31,6 @@ if TYPE_CHECKING:
 
 QUICK = Policy(patience=2, attempts=3, first_pause=0.01, longest_pause=0.02, default_wait=0.05)
 TEXTS = [f"Sentence number {number} about boats and harbours." for number in range(12)]
-
-
-def wait_until(fact: Callable[[], bool]) -> None:
-    """Return when it is so."""
-    while not fact():
-        time.sleep(0.01)
 
 
 def buy(door: Door, texts: list[str]) -> Usage:
@@ -110,7 +104,7 @@ def test_what_a_living_worker_is_buying_is_waited_for_and_the_rest_is_bought(
     waiting = threading.Thread(target=lambda: used.append(buy(door, TEXTS)))
 
     waiting.start()
-    wait_until(lambda: book.answers == 8)
+    assert wait_until(lambda: book.answers == 8, 30)
     assert (waiting.is_alive(), list_unknown(tools)) == (True, [])
     with pytest.raises(NotUnfinished):
         release_call(tools, worker.call.call_id, billed=False, by="somebody in a hurry")
@@ -246,7 +240,7 @@ def test_a_connection_that_breaks_while_the_provider_is_at_work_loses_nothing(
     buying = threading.Thread(target=buy, args=(live, TEXTS))
 
     buying.start()
-    wait_until(lambda: book.intents == 1)
+    assert wait_until(lambda: book.intents == 1, 30)
     with psycopg.connect(scratch.server.admin_url(database)) as administrator:
         administrator.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity "

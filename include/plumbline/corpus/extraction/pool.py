@@ -34,6 +34,7 @@ _ANSWER_PER_CHARACTER = 16
 _PACKAGES = Path(__file__).parents[3]
 _PIECE = 1024 * 1024
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+_WANTED_MEMORY = (-6, -9)  # aborted by an allocator that got nothing, or killed by the system
 _UNUSABLE = "The parser gave no usable answer for this file."
 
 
@@ -235,10 +236,7 @@ def _died(process: subprocess.Popen[bytes], limits: Limits) -> Unreadable:
         code = process.wait(timeout=5)
     except subprocess.TimeoutExpired:
         code = 0
-    if code in (
-        -6,
-        -9,
-    ):  # aborted by an allocator that got nothing, or killed by the system for want of memory
+    if code in _WANTED_MEMORY:
         return Unreadable("out_of_memory", out_of_memory(limits))
     return Unreadable("crashed", "The file makes its parser crash; it may be damaged on purpose.")
 
