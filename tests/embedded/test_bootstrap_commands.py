@@ -49,6 +49,26 @@ def run(project: Path, *command: str, **environment: str) -> subprocess.Complete
     )
 
 
+def test_a_terminal_that_was_closed_is_no_fault_of_ours(project: Path):
+    """What cannot be said any more is left unsaid: no trace is written anywhere."""
+    ours, theirs = os.openpty()
+    os.close(ours)
+
+    with os.fdopen(theirs, "wb") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "plumbline.embedded", "down"],
+            cwd=project,
+            env={**bare(project), "PYTHONPATH": "include"},
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    assert (1, "") == (done.returncode, done.stderr)
+
+
 def test_it_needs_nothing_but_the_standard_library(project: Path):
     """`-S` hides everything that was ever installed; the index is one where nobody answers."""
     command = [sys.executable, "-S", "-m", "plumbline.embedded.bootstrap", "demo"]

@@ -2,7 +2,8 @@
 Settings, read once from the environment.
 
 Three places are read, the first that has a name wins: the process environment, `.env` of the project, and
-`embedded.env` in the state folder, which the embedded form writes.  Nothing here has a secret as its default.
+`embedded.env` in the state folder, which the embedded form writes.  An empty one counts as none, so that a line of
+`.env.example` that was left empty hides nothing.  Nothing here has a secret as its default.
 
 Two settings are not so simple.  PLUMBLINE_FOLDERS of `embedded.env` adds to one that is set elsewhere: what the demo
 was told to read stays open to its DAGs.  And a PLUMBLINE_CODE_VERSION in `.env` is the commit that was deployed when
@@ -50,6 +51,7 @@ class Settings:
         declared = {**written, **environment}
         home = _place(project, declared.get("PLUMBLINE_HOME") or ".plumbline")
         kept = read_env_file(home / "embedded.env")
+        declared = {name: value for name, value in declared.items() if value or name not in kept}
         folders = [place[_FOLDERS] for place in (declared, kept) if place.get(_FOLDERS)]
         both = {_FOLDERS: ":".join(folders)} if folders else {}
         return cls(values={**kept, **declared, **both}, home=home, base=project)

@@ -120,7 +120,7 @@ class Query:
     """
     A question, made ready: the terms to look for and its vector, or why one of them is missing.
 
-    `index_id` is the index version that the vector is for.
+    `index_id` is the index version that the vector is for, `known` the languages that the tenant's chunks are in.
     """
 
     question: str
@@ -130,6 +130,7 @@ class Query:
     model: str | None
     remark: str
     index_id: int | None = None
+    known: tuple[str, ...] = ()
 
 
 def search(tools: Tools, run: Run, text: str, *, limit: int = 10, filters: Filters | None = None) -> Results:
@@ -148,8 +149,16 @@ def search(tools: Tools, run: Run, text: str, *, limit: int = 10, filters: Filte
         hits=[_hit(row, query) for row in found],
         model=query.model,
         complete=query.vector is not None and bool(query.terms),
-        remark=query.remark,
+        remark=" ".join(filter(None, [_absent(query, filters), query.remark])),
     )
+
+
+def _absent(query: Query, filters: Filters | None) -> str:
+    """Why nothing can be found, where no chunk is in a language that is asked for.  Pure."""
+    asked = _several(filters.language) if filters else None
+    if not asked or not query.known or not set(asked).isdisjoint(query.known):
+        return ""
+    return f"Nothing is in {' or '.join(asked)}: the documents are in {', '.join(query.known)}."
 
 
 def _found(
@@ -181,7 +190,8 @@ def prepare(tools: Tools, run: Run, text: str) -> Query:
     vector, reason = _vector(tools, run, question, state)
     model = state["model"] if vector else None
     index_id = state["index_id"] if vector else None
-    return Query(question, language, terms, vector, model, _said(terms, model, reason), index_id)
+    said = _said(terms, model, reason)
+    return Query(question, language, terms, vector, model, said, index_id, tuple(state["languages"]))
 
 
 def rank(

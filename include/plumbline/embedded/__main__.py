@@ -7,9 +7,11 @@ What the Makefile calls once the environment is there: `python -m plumbline.embe
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import os
 import signal
+import stat
 import sys
 
 from plumbline.core.errors import PlumblineError
@@ -44,18 +46,25 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         say(str(error), sys.stderr)
         return 1
-    except BrokenPipeError:
-        # Nobody listens any more; what was not written must not fail once again at the exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except OSError as error:
+        if _nobody_listens(error):
+            # What was not written must not fail once again at the exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         if error.errno not in _PLAIN:
             raise
         say(f"{error.strerror}: {error.filename}", sys.stderr)
         return 1
     except KeyboardInterrupt:
-        say("Interrupted; nothing is lost, and the next run goes on.", sys.stderr)
+        with contextlib.suppress(OSError):  # a terminal that was closed interrupts, and hears nothing
+            say("Interrupted; nothing is lost, and the next run goes on.", sys.stderr)
         return _INTERRUPTED
+
+
+def _nobody_listens(error: OSError) -> bool:
+    """Whether what we wrote to is gone: the reader of a pipe, or the terminal."""
+    to_terminal = stat.S_ISCHR(os.fstat(sys.stdout.fileno()).st_mode)
+    return error.errno == errno.EPIPE or (error.errno == errno.EIO and error.filename is None and to_terminal)
 
 
 def _run(chosen: argparse.Namespace) -> int:

@@ -266,6 +266,17 @@ def test_an_empty_knowledge_base_says_so(tools, run):
     assert ([], "Nothing has been ingested yet.") == (found.hits, found.remark)
 
 
+def test_a_language_that_no_document_is_in_is_named(grove, tools, run):
+    """Whoever mistypes a code would take silence for an empty knowledge base."""
+    found = search(tools, run, "oak", filters=Filters(language="zz"))
+    told = search(tools, run, "oak", filters=Filters(language=["zz", "de"]))
+
+    assert [] == found.hits
+    assert found.remark.startswith("Nothing is in zz: the documents are in de, en. ")
+    assert told.hits
+    assert "Nothing is in" not in told.remark
+
+
 def test_a_question_is_found_in_a_language_that_it_does_not_look_like(grove, tools, run):
     """Short questions are taken for the wrong language; every language of the tenant is tried."""
     assert paths(search(tools, run, "Eichen", limit=1))[0].startswith("baum-")

@@ -79,3 +79,15 @@ def test_the_folder_of_the_demo_is_open_whatever_else_is(tmp_path: Path, declare
     found = Settings.load({}, project=tmp_path)
 
     assert [*map(Path, ["/srv/a", *folders])] == found.open_folders
+
+
+@pytest.mark.parametrize("environment", [{}, {"PLUMBLINE_INBOX": ""}])
+def test_an_empty_setting_hides_nothing(tmp_path: Path, environment: dict[str, str]):
+    """A line of .env.example that was left empty is no choice."""
+    (tmp_path / ".env").write_text("PLUMBLINE_INBOX=\nPLUMBLINE_TEAM=\n")
+    (tmp_path / ".plumbline").mkdir()
+    (tmp_path / ".plumbline" / "embedded.env").write_text("PLUMBLINE_INBOX=/demo\n")
+
+    found = Settings.load(environment, project=tmp_path)
+
+    assert (Path("/demo"), "data") == (found.inbox, found.team)
