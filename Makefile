@@ -2,10 +2,10 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test open down doctor check docs lock clean
+.PHONY: help demo test chaos open down doctor check docs lock clean
 
-# What `make test` hands to pytest.
-TESTS ?=
+# What `make test` hands to pytest; `make chaos` runs the rest.
+TESTS ?= --ignore=tests/chaos
 # The folder that `make demo` reads; without one, it reads what it read last, and the samples the first time.
 CHOSEN := $(if $(filter undefined,$(origin DOCUMENTS)),,--documents "$$DOCUMENTS")
 export DOCUMENTS
@@ -40,6 +40,10 @@ demo:  ## documents to a knowledge base in Airflow (DOCUMENTS=your/folder)
 test:  ## run the tests on real parts (TESTS="-k search" for some)
 	$(BOOTSTRAP) test
 	@exec .venv/bin/python -m pytest $(TESTS)
+
+chaos:  ## run the slow tests, which kill what is at work
+	$(BOOTSTRAP) test
+	@exec .venv/bin/python -m pytest tests/chaos
 
 open:  ## print the address and sign-in of the running Airflow
 	$(EMBEDDED) open

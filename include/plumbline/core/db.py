@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
-from psycopg import errors
+from psycopg import errors, pq
 from psycopg import sql as pgsql
 from psycopg.rows import dict_row
 
@@ -109,14 +109,29 @@ class Database:
             DatabaseUnreachable: Postgres does not answer, or the connection broke off on the way.
             DatabaseFull: The disk of Postgres is full.
         """
-        session = self._take_living() or self.connect()
+        session = self.borrow()
         try:
             with plainly(session), session.transaction():
                 session.execute("select set_config('plumbline.tenant', %s, true)", [tenant or ""])
                 yield session
         finally:
-            if not session.closed:
-                self._idle.append(session)
+            self.give_back(session)
+
+    def borrow(self) -> Session:
+        """
+        Return a connection that answers, for the caller alone, who gives it back as it was, or closes it.
+
+        Raises:
+            DatabaseUnreachable: Postgres does not answer.
+        """
+        return self._take_living() or self.connect()
+
+    def give_back(self, session: Session) -> None:
+        """Keep a connection for the next who needs one; one that was closed, or left in a transaction, is none."""
+        if session.info.transaction_status is pq.TransactionStatus.IDLE:
+            self._idle.append(session)
+        else:
+            session.close()
 
     def connect(self) -> Session:
         """Open a connection of the caller's own; the caller closes it."""

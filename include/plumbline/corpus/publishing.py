@@ -92,6 +92,7 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
     source, ingestion = {"source_id": plan["source_id"]}, {"ingestion_id": plan["ingestion_id"]}
     made_by = {"run_id": run.run_id, "code_version": run.code_version}
     session.execute("set constraints all deferred")
+    session.execute("set local work_mem = '64MB'")  # the words of a large load are read three times
     removed_chunks = db.run(session, "corpus/create_gone_chunk", **ingestion)
     db.run(session, "corpus/create_changed_terms", **source)
     staged = db.rows(session, "corpus/count_staged_keys", **source)[0]

@@ -60,19 +60,21 @@ class HeldSession:
                 yield session
 
     def close(self) -> None:
-        """Close the connection, which frees the lock."""
+        """Free the lock and give the connection back; one that cannot free it is closed, which does."""
         with self._lock:
             if self._session is not None:
-                with contextlib.suppress(psycopg.Error):
+                try:
                     db.run(self._session, "ledger/release_holder_lock", holder=self.holder)
-                self._session.close()
+                except psycopg.Error:
+                    self._session.close()
+                self._database.give_back(self._session)
                 self._session = None
 
     def _opened(self) -> Session:
         if self._session is not None and self._session.closed:
             self._session = None
         if self._session is None:
-            session = self._database.connect()
+            session = self._database.borrow()
             try:
                 with db.plainly(session):
                     self._prepare(session)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import psycopg
 import pytest
+from psycopg import pq
 
 from plumbline.core.db import Database, DatabaseFull, DatabaseUnreachable, plainly
 from plumbline.core.errors import Passing
@@ -20,6 +22,12 @@ class Session:
         self.closed = closed
         self.busy = False
         self.ended = False
+
+    @property
+    def info(self) -> SimpleNamespace:
+        """Say whether a transaction is open."""
+        status = pq.TransactionStatus.INTRANS if self.busy else pq.TransactionStatus.IDLE
+        return SimpleNamespace(transaction_status=pq.TransactionStatus.UNKNOWN if self.closed else status)
 
     def close(self) -> None:
         """Close it."""
@@ -120,6 +128,18 @@ def test_a_connection_is_used_again_while_it_lives() -> None:
         pass
 
     assert [session.closed for session in database.opened] == [True, True, False]
+
+
+def test_a_connection_that_was_left_in_a_transaction_is_closed() -> None:
+    """Whoever took it next would commit, or see, what is not his."""
+    database = Sessions()
+    left = database.borrow()
+    left.busy = True  # type: ignore[attr-defined]
+
+    database.give_back(left)
+
+    assert left.closed
+    assert database.borrow() is not left
 
 
 def test_threads_never_share_a_connection() -> None:
