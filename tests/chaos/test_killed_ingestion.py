@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
+from plumbline.corpus.ingesting import load
 from plumbline.embedded.scratch import Scratch
 from plumbline.localmodel.testing import RunningServer
 
@@ -29,6 +31,46 @@ STAGES = {
     "at the end of the publication": ("corpus/delete_plan", 1),
     "when everything is published": ("corpus/build_search_indexes", 1),
 }
+
+
+ROWS = {
+    "documents": "select path, version_id, source_sha256, title, language, metadata from corpus.document",
+    "versions": "select version_id, text_sha256, text, superseded_at, removed_at from corpus.document_version",
+    "chunks": "select chunk_id, version_id, ordinal, span_start, span_end, heading_path, tokens, text, answer_key "
+    "from corpus.chunk",
+    "words": "select chunk_id, length, terms::text from corpus.chunk_terms",
+    "vectors": "select chunk_id, answer_key, embedding::text from corpus.embedding_1",
+    "frequencies": "select term, chunks from corpus.term where chunks > 0",
+    "statistics": "select chunks, words from corpus.statistics",
+    "answers": "select key, tokens, vector::text from ledger.answer",
+}
+"""What must be the same after a run that was killed as after one that nothing disturbed: content, not times or runs."""
+
+
+def fingerprints(tools: Tools) -> dict[str, str]:
+    """One fingerprint over all rows of each kind, in an order that is theirs."""
+    with tools.db.transaction("main") as session:
+        return {
+            name: session.execute(
+                "select count(*) || ' ' || md5(string_agg(row::text, ',' order by row::text)) as all "
+                f"from ({query}) as row"
+            ).fetchone()["all"]
+            for name, query in ROWS.items()
+        }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    scratch: Scratch,
+    shared_model_server: RunningServer,
+    folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, str]:
+    """The rows of an ingestion that nothing disturbed."""
+    home = tmp_path_factory.mktemp("undisturbed")
+    with scratch.tools(scratch.new_database(), home=home, model_url=shared_model_server.base_url) as tools:
+        load(tools, Run(tenant="main", job="test.undisturbed", dag_run_id="undisturbed"), folder=str(folder))
+        return fingerprints(tools)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +117,7 @@ def start(
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_an_ingestion_killed_at_any_stage_is_completed_by_the_next_one(
-    stage: str, start, folder: Path, tools: Tools, model_server: RunningServer
+    stage: str, start, folder: Path, undisturbed: dict[str, str], tools: Tools, model_server: RunningServer
 ) -> None:
     """Same rows as an undisturbed run, nothing billed twice, the ledger equal to the bill."""
     killed = start(folder, *STAGES[stage])
@@ -98,6 +140,7 @@ def test_an_ingestion_killed_at_any_stage_is_completed_by_the_next_one(
             "from ledger.call"
         ).fetchone()
     bill = model_server.meter()
+    assert undisturbed == fingerprints(tools)
     assert (200, 0, 0) == (found["documents"], found["staged"], found["intents"])
     assert found["chunks"] == found["vectors"]
     assert found["texts"] == bill["inputs"] == booked["inputs"]

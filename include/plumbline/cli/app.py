@@ -17,7 +17,7 @@ from rich.prompt import Confirm
 
 from plumbline.core.errors import Fatal
 from plumbline.core.receipts import Run
-from plumbline.core.settings import Settings
+from plumbline.core.settings import Settings, checked_tenant
 from plumbline.core.tools import Tools, open_tools
 
 app = typer.Typer(
@@ -52,7 +52,7 @@ def working(command: str, tenant: str | None) -> Iterator[tuple[Tools, Run]]:
         yield (
             tools,
             Run(
-                tenant=tenant or settings.tenant,
+                tenant=settings.tenant if tenant is None else checked_tenant(tenant),
                 job=f"plumbline.cli.{command}",
                 project=settings.project,
                 team=settings.team,

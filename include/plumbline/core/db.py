@@ -65,6 +65,21 @@ def plainly(session: Session) -> Iterator[None]:
         raise DatabaseUnreachable(message) from error
 
 
+@contextlib.contextmanager
+def answering() -> Iterator[None]:
+    """
+    Say in a sentence that no connection could be opened.
+
+    Raises:
+        DatabaseUnreachable: Postgres does not answer, or lets nobody in under that name.
+    """
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        message = f"Postgres does not answer ({_first_line(error)}). `plumbline doctor` says what to do."
+        raise DatabaseUnreachable(message) from error
+
+
 def _first_line(error: psycopg.Error) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
@@ -135,11 +150,8 @@ class Database:
 
     def connect(self) -> Session:
         """Open a connection of the caller's own; the caller closes it."""
-        try:
+        with answering():
             return psycopg.connect(self._conninfo, row_factory=dict_row, autocommit=True)
-        except psycopg.OperationalError as error:
-            message = f"Postgres does not answer ({_first_line(error)}). `plumbline doctor` says what to do."
-            raise DatabaseUnreachable(message) from error
 
     def close(self) -> None:
         """Close what is open; the next use opens anew."""

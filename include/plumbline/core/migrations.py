@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 import psycopg
 
+from plumbline.core.db import answering
 from plumbline.core.errors import Fatal
 from plumbline.core.sql import SQL_ROOT, statement
 
@@ -47,17 +48,23 @@ def migrate(
 
     Raises:
         HistoryEdited: A released migration file was changed.  Nothing is touched.
+        DatabaseUnreachable: Postgres does not answer.
     """
     verify_history()
     if admin_url:
         ensure_roles(admin_url, passwords or {})
     applied = _upgrade(owner_url)
-    with psycopg.connect(owner_url) as session:
+    with _connected(owner_url) as session:
         for view in sorted((SQL_ROOT / "views").glob("*.sql")):
             session.execute(view.read_bytes())
         _load_prices(session)
         session.execute(statement("core/ensure_partitions").encode(), {"months_ahead": PARTITIONS_AHEAD})
     return applied
+
+
+def _connected(url: str) -> psycopg.Connection:
+    with answering():
+        return psycopg.connect(url)
 
 
 def verify_history(folder: Path = SQL_ROOT / "migrations") -> None:
@@ -76,7 +83,7 @@ def verify_history(folder: Path = SQL_ROOT / "migrations") -> None:
 
 def ensure_roles(admin_url: str, passwords: Mapping[str, str]) -> None:
     """Create the six roles and set the passwords that are given."""
-    with psycopg.connect(admin_url) as session:
+    with _connected(admin_url) as session:
         # Two runs at once would both try to create the same role.
         session.execute("select pg_advisory_xact_lock(hashtextextended('plumbline.roles', 0))")
         for role, password in passwords.items():
@@ -88,7 +95,7 @@ def pending(owner_or_app_url: str) -> list[str]:
     """Return the revisions that the database does not have yet; all of them when it has no schema."""
     from alembic.script import ScriptDirectory
 
-    with psycopg.connect(owner_or_app_url) as session:
+    with _connected(owner_or_app_url) as session:
         found = session.execute("select to_regclass('core.schema_version') is not null").fetchone()
         present = (
             session.execute("select version_num from core.schema_version").fetchone()
@@ -117,9 +124,7 @@ def _upgrade(owner_url: str) -> list[str]:
     before = pending(owner_url)
     if not before:
         return []
-    engine = create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(owner_url), poolclass=NullPool
-    )
+    engine = create_engine("postgresql+psycopg://", creator=lambda: _connected(owner_url), poolclass=NullPool)
     with engine.begin() as connection:
         connection.exec_driver_sql("select pg_advisory_xact_lock(hashtextextended('plumbline.migrate', 0))")
         connection.exec_driver_sql("create schema if not exists core")

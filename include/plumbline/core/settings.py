@@ -26,6 +26,7 @@ from plumbline.core.errors import Misconfigured
 PROJECT_ROOT = Path(__file__).parents[3]
 _FOLDERS = "PLUMBLINE_FOLDERS"
 _CODE_VERSION = "PLUMBLINE_CODE_VERSION"
+_TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Settings:
     @property
     def tenant(self) -> str:
         """The tenant that a call without one works for."""
-        return self.text("PLUMBLINE_TENANT", "main")
+        return checked_tenant(self.text("PLUMBLINE_TENANT", "main"))
 
     @property
     def project(self) -> str:
@@ -100,6 +101,21 @@ class Settings:
     def code_version(self) -> str:
         """The version of the code that writes a row: a git commit where there is one."""
         return self.values.get(_CODE_VERSION) or checked_out_commit(self.base) or _installed_version()
+
+
+def checked_tenant(name: str) -> str:
+    """
+    Return the name of a tenant, if it can be one.  Pure.
+
+    Raises:
+        Misconfigured: The database would refuse it.
+    """
+    if not _TENANT.fullmatch(name):
+        raise Misconfigured(
+            f"{name!r} cannot be a tenant: its name is made of small letters, digits, - and _, begins with a letter "
+            "or a digit, and has at most 63 of them."
+        )
+    return name
 
 
 def _place(base: Path, named: str) -> Path:

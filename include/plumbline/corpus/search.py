@@ -275,7 +275,7 @@ def _several(value: str | Sequence[str] | None) -> list[str] | None:
 
 
 def _hit(row: Mapping[str, Any], query: Query) -> Hit:
-    start, end = excerpt(row["text"], row["language"], query.terms)
+    start, end = excerpt(row["text"], row["language"], query.terms, question=query.question)
     return Hit(
         chunk_id=row["chunk_id"],
         document_id=row["document_id"],

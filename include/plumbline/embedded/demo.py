@@ -59,8 +59,9 @@ def run_demo(documents: str | None = None) -> int:
     installation = Installation.here()
     named, why = chosen_documents(documents, read_env_file(installation.home.env_file).get("PLUMBLINE_INBOX"))
     folder = documents_folder(named, PROJECT_ROOT)
-    outcome.provider(Settings.load())  # what is wrong with it is said before anything is touched
-    say(f"reading {folder}{why}")
+    settings = Settings.load()
+    outcome.provider(settings)  # what is wrong with it is said before anything is touched
+    say(f"reading {folder}{why}{'' if settings.tenant == 'main' else f', for the tenant {settings.tenant}'}")
     with installation.home.alone(), _undone_when_interrupted(installation) as started:
         seconds = _start(installation, started)
         with outcome.opened(installation) as found:

@@ -47,6 +47,10 @@ class UnreadableSuite(Fatal):
     """A suite file does not say what a suite has to say."""
 
 
+class SubjectMissing(Fatal):
+    """A suite was to be run that is about one thing, and nobody said which."""
+
+
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """One rule about one table: the sentence, its severity, and Great Expectations' name and arguments for it."""
@@ -60,10 +64,16 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A declared suite.  `only_for` names a statement; where it finds no row, there is nothing to check."""
+    """
+    A declared suite.
+
+    `subject` names what has to be said of the one thing that is checked; None, where the tables are, as they are.
+    `only_for` names a statement; where it finds no row, there is nothing to check.
+    """
 
     name: str
     says: str
+    subject: str | None
     only_for: str | None
     gates: tuple[str, ...]
     expectations: tuple[Expectation, ...]
@@ -82,8 +92,14 @@ def run_suite(tools: Tools, run: Run, *, suite: str, **subject: str) -> Receipt:
 
     Raises:
         GateClosed: An expectation of severity `block` does not hold.  All results have been kept.
+        SubjectMissing: The suite is about one thing, and none was named.
     """
     declared = load_suite(suite)
+    if declared.subject and declared.subject not in subject:
+        raise SubjectMissing(
+            f"The suite {suite} is about one {declared.subject.removesuffix('_id')}: the pipeline runs it for its own. "
+            "What is published is held to corpus/published, what was paid to ledger."
+        )
     with tools.db.transaction(run.tenant) as session:
         if declared.only_for and not db.rows(session, declared.only_for, **subject):
             log.info("%s: there is nothing to check", suite)
@@ -118,7 +134,7 @@ def load_suite(name: str) -> Suite:
 
 def parse_suite(name: str, declared: Mapping[str, Any]) -> Suite:
     """Return the suite that these fields declare.  Pure; raises ValueError, KeyError or TypeError where they do not."""
-    if strangers := declared.keys() - {"says", "only_for", "gates", "tables"}:
+    if strangers := declared.keys() - {"says", "subject", "only_for", "gates", "tables"}:
         raise ValueError(f"a suite has no {', '.join(sorted(strangers))}")
     tables, gates = declared.get("tables", {}), tuple(declared.get("gates", ()))
     if not tables and not gates:
@@ -128,6 +144,7 @@ def parse_suite(name: str, declared: Mapping[str, Any]) -> Suite:
     return Suite(
         name=name,
         says=declared["says"],
+        subject=declared.get("subject"),
         only_for=declared.get("only_for"),
         gates=gates,
         expectations=tuple(

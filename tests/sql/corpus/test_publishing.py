@@ -23,6 +23,7 @@ from plumbline.corpus.publishing import build_search_indexes, publish_index
 from plumbline.corpus.scanning import scan_source
 from plumbline.corpus.summary import summarise
 from plumbline.models import door, streams
+from plumbline.provenance.history import history
 from plumbline.provenance.recording import recorded
 
 
@@ -64,7 +65,7 @@ def test_counts_that_do_not_reconcile_are_refused_by_the_database(tools, ingest)
 
 
 def test_another_dimension_builds_a_new_index_and_swaps_it_in_one_commit(
-    tools, tmp_path, model_server, ingest, rows
+    tools, run, tmp_path, model_server, ingest, rows
 ):
     """Going live changes the model: every chunk, whatever its source, has its vector before searches switch."""
     (tmp_path / "more").mkdir()
@@ -83,6 +84,15 @@ def test_another_dimension_builds_a_new_index_and_swaps_it_in_one_commit(
     assert [] == rows(
         "select from corpus.chunk left join corpus.embedding_2 as v using (chunk_id) where v.chunk_id is null"
     )
+    edges = rows(
+        "select count(distinct effect_id) as chunks, count(*) as edges from lineage.edge "
+        "where effect_kind = 'vector' and effect_name = 'corpus.embedding_2'"
+    )
+    assert [{"chunks": summary["embedded"], "edges": summary["embedded"]}] == edges
+    for chunk in rows("select chunk_id from corpus.chunk"):
+        vector = history(smaller, run, str(chunk["chunk_id"])).effects[0]
+        assert vector.name == "corpus.embedding_2"
+        assert ["answer"] == [node.kind for node in vector.related]
     assert 0 == ingest(tools=smaller)["embedded"]
 
 
