@@ -58,6 +58,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        raise SystemExit(f"{path} is no file.")
     with path.open(encoding="utf-8") as file:
         return [json.loads(line) for line in file if line.strip()]
 

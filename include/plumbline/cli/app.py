@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import time
 import uuid
@@ -27,10 +28,21 @@ app = typer.Typer(
     help="A company's OpenAI work as scheduled, priced and data-checked pipelines.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-console = Console(highlight=False)
+_UNBROKEN = 10_000
+
+
+def _console(*, stderr: bool) -> Console:
+    """Lines are broken for a terminal only: in a pipe or a log they stay whole, for whoever searches them."""
+    made = Console(stderr=stderr, highlight=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = _UNBROKEN
+    return made
+
+
+console = _console(stderr=False)
 """Colours on a terminal only; NO_COLOR is honoured."""
 
-notes = Console(stderr=True, highlight=False)
+notes = _console(stderr=True)
 """Progress and remarks: never mixed into the output that a program reads."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]

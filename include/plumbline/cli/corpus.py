@@ -17,7 +17,18 @@ from rich.text import Text
 from plumbline.cli.app import Json, Tenant, app, console, counted, print_json, progress, things, working
 from plumbline.corpus.intake import Kind
 
-Folder = Annotated[Path, typer.Argument(help="Folder of documents: Markdown, text, HTML and PDF.")]
+
+def _folder(named: str) -> Path:
+    """Take a folder as it is typed; nothing, as of a variable that is not set, is not the current folder."""
+    if not named.strip():
+        raise typer.BadParameter("The name of the folder is empty; the current one is called `.`.")
+    return Path(named)
+
+
+Folder = Annotated[
+    Path,
+    typer.Argument(metavar="PATH", parser=_folder, help="Folder of documents: Markdown, text, HTML and PDF."),
+]
 SourceName = Annotated[
     str | None,
     typer.Option(
@@ -115,7 +126,12 @@ def search(
 
     if kind is not None and kind not in _KINDS:
         raise typer.BadParameter(f"{kind!r} is none of {', '.join(_KINDS)}.", param_hint="'--kind'")
-    filters = Filters(path_prefix=path, language=language, kind=kind, metadata=metadata_of(metadata or []))
+    filters = Filters(
+        path_prefix=path,
+        language=language and language.lower(),
+        kind=kind,
+        metadata=metadata_of(metadata or []),
+    )
     with working("search", tenant) as (tools, run):
         if source is not None and (known := known_sources(tools, run)):
             filters = replace(filters, source=find_source(known, source, run.tenant).name)
@@ -200,6 +216,12 @@ def show_plan(plan: dict[str, Any]) -> None:
 
 def show_summary(summary: dict[str, Any]) -> None:
     """Print what an ingestion came to."""
+    if not summary["found"]:
+        console.print(
+            Text(f"{summary['source']}: nothing was found there, and nothing is known from it."),
+            soft_wrap=True,
+        )
+        return
     console.print(Text(str(summary["source"]), style="bold"), soft_wrap=True)
     console.print(f"by {summary['answered_by']} ({summary['dimensions']} dimensions)")
     searchable = (
@@ -228,7 +250,7 @@ def _show_numbered(rows: list[tuple[int, str]]) -> None:
     table.add_column(justify="right")
     for number, what in rows:
         table.add_row(f"{number:,}", Text(what))
-    console.print(Padding(table, (0, 2)))
+    console.print(Padding(table, (0, 2), expand=False))
 
 
 def show_refusals(refusals: list[dict[str, Any]], count: int, *, listed_by: str) -> None:
@@ -239,20 +261,24 @@ def show_refusals(refusals: list[dict[str, Any]], count: int, *, listed_by: str)
     console.print(f"[yellow]Refused[/yellow] ({count:,}):")
     for refusal in refusals[:_REFUSALS_SHOWN]:
         kept = "  (its earlier version is still searchable)" if refusal.get("still_published") else ""
-        console.print(Padding(Text(f"{refusal['path']}: {refusal['reason']}{kept}"), (0, 2)))
+        console.print(Padding(Text(f"{refusal['path']}: {refusal['reason']}{kept}"), (0, 2), expand=False))
     if count > _REFUSALS_SHOWN:
-        console.print(Padding(f"and {count - _REFUSALS_SHOWN:,} more: {listed_by}", (0, 2)))
+        console.print(Padding(f"and {count - _REFUSALS_SHOWN:,} more: {listed_by}", (0, 2), expand=False))
 
 
 def show_results(found: Any) -> None:
     """Print results with their cited spans."""
     if not found.hits:
         console.print("Nothing was found.")
+    several = len({hit.source for hit in found.hits}) > 1
     for number, hit in enumerate(found.hits, 1):
         where = " › ".join(hit.heading_path) or hit.title or ""
         page = f", page {hit.page}" if hit.page else ""
-        console.print(Text.assemble((f"{number}. ", "bold"), (hit.path, "bold cyan"), (f"  {where}", "dim")))
-        console.print(Padding(Text(_lines_of_excerpt(hit)), (0, 3)))
+        source = f"  of {hit.source}" if several else ""
+        console.print(
+            Text.assemble((f"{number}. ", "bold"), (hit.path, "bold cyan"), source, (f"  {where}", "dim"))
+        )
+        console.print(Padding(Text(_lines_of_excerpt(hit)), (0, 3), expand=False))
         console.print(
             Padding(
                 Text(
@@ -260,6 +286,7 @@ def show_results(found: Any) -> None:
                     style="dim",
                 ),
                 (0, 3),
+                expand=False,
             )
         )
     console.print(Text(found.remark, style="dim"))

@@ -62,8 +62,10 @@ def doctor(
             ok = healthy and (proof is not None or not live)
             print_json({"ok": ok, "findings": [finding.as_json() for finding in findings], **told})
     if proof and not as_json:
+        from plumbline.corpus.sources import known_as
+
         console.print(
-            f"[green]ok[/green]  {proof.answered_by} answered with {proof.dimensions} dimensions: "
+            f"[green]ok[/green]  {known_as(proof.answered_by)} answered with {proof.dimensions} dimensions: "
             f"{proof.tokens} tokens, ${proof.cost_usd:.9f}, {proof.latency_ms} ms."
         )
     if not healthy:

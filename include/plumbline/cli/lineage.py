@@ -21,6 +21,7 @@ def lineage(
     as_json: Json = False,
 ) -> None:
     """Show the history of one thing: back to its source, and on to what was made of it."""
+    from plumbline.corpus.sources import STAND_IN, known_as
     from plumbline.provenance.history import Node, history
 
     with working("lineage", tenant) as (tools, run):
@@ -34,7 +35,11 @@ def lineage(
             grow(tree.add(_label(node)), node.related)
 
     def _label(node: Node) -> Text:
-        return Text.assemble((node.kind.replace("_", " "), "bold"), f" {node.name}  ", (node.detail, "dim"))
+        name, detail = (said.replace(STAND_IN, known_as(STAND_IN)) for said in (node.name, node.detail))
+        identity = f"  {node.id}" if node.kind != "answer" and node.id else ""
+        return Text.assemble(
+            (node.kind.replace("_", " "), "bold"), f" {name}  ", (f"{detail}{identity}", "dim")
+        )
 
     tree = Tree(_label(found.subject))
     if found.origins:

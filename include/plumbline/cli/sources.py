@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 from rich.padding import Padding
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from plumbline.cli.app import (
@@ -107,18 +107,22 @@ def _show_source(row: dict[str, Any]) -> None:
     elif row["scanned_at"]:
         lines.append(f"read {row['scanned_at']:%Y-%m-%d %H:%M} UTC, and not published since")
     for line in lines:
-        console.print(Padding(Text(line), (0, 2)))
+        console.print(Padding(Text(line), (0, 2), expand=False))
 
 
 def _show_spending(spending: list[dict[str, Any]]) -> None:
-    table = Table("use", "model", "state", "calls", "inputs", "tokens", "cost", box=None, header_style="bold")
-    for name in ("calls", "inputs", "tokens", "cost"):
-        next(column for column in table.columns if column.header == name).justify = "right"
+    from plumbline.corpus.sources import known_as
+
+    table = Table("use", Column("by", overflow="fold"), "calls", "inputs", "tokens", "cost", box=None)
+    table.header_style = "bold"
+    for column in table.columns[2:]:
+        column.justify = "right"
     for row in spending:
+        use = row["use"] if row["state"] == "settled" else f"{row['use']}, {row['state']}"
+        at = "" if row["endpoint"] == "embedded" else f"\n{row['endpoint']}"
         table.add_row(
-            row["use"],
-            row["model"],
-            row["state"],
+            use,
+            Text(f"{known_as(row['model'])}{at}"),
             f"{row['calls']:,}",
             f"{row['inputs']:,}",
             f"{row['tokens']:,}",

@@ -53,9 +53,9 @@ def excerpt(
     Return the span (end exclusive) around the sentence that answers best.
 
     That is the one that holds most of the terms; where the question asks how long, how much or how many, a figure of
-    that kind counts, too.  `terms` are as `query_terms` gives them: alternatives of one word stand in one string.  Where
-    no sentence holds anything, the span begins where the text begins.  A whole sentence is longer than `about` only if
-    it is cut there, and no heading stands at the end.
+    that kind counts, too.  `terms` are as `query_terms` gives them: alternatives of one word stand in one string.
+    Where no sentence holds anything, the span begins where the text begins.  A whole sentence is longer than `about`
+    only if it is cut there, and no heading stands at the end.
     """
     sentences = list(_sentences(text))
     if not sentences:

@@ -1,7 +1,7 @@
 """
 Walk an inbox folder without trusting it.
 
-Anybody may put anything into an inbox.  Three promises follow.
+Anybody may put anything into an inbox.  Four promises follow.
 
 - Every visible file comes out exactly once, as `Found` or as `Refusal`; nothing is skipped in silence.
   A folder that cannot be listed to its end is refused as a whole, so that nothing in it is taken for removed.

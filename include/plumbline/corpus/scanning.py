@@ -10,6 +10,7 @@ Promises:
 
 from __future__ import annotations
 
+import shlex
 import uuid
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -153,7 +154,8 @@ def _refuse_emptied(target: Source, counts: DictRow, *, allow_empty: bool) -> No
         return
     message = (
         f"{target.location} is empty, but {counts['remove']} documents are known from it. Nothing was removed. "
-        "If this is meant, say so: `plumbline ingest --allow-empty`, or the parameter allow_empty of the DAG."
+        f"If this is meant, say so: `plumbline ingest {shlex.quote(str(target.location))} --allow-empty`, or the "
+        "parameter allow_empty of the DAG."
     )
     raise SourceEmptied(message)
 

@@ -40,6 +40,9 @@ _STILL_SECONDS = 3600.0
 _LOOK_SECONDS = 0.5
 _SCHEDULE_SECONDS = 15.0
 _FINISHED = ("success", "failed")
+_FOR_PEOPLE = (
+    "AirflowFailException",
+)  # what a step raises in the place of an error of ours that no retry can help
 _DONE = frozenset({"success", "skipped", "removed"})
 _LOST = frozenset({"failed", "upstream_failed"})
 _SAMPLES = "samples/documents"
@@ -320,17 +323,24 @@ def _words_of(installation: Installation, run_id: str, task: Mapping[str, Any]) 
 
 
 def last_error(log: str) -> str:
-    """Return the last error in a task's log of JSON lines, in its own words; empty when there is none.  Pure."""
-    found = ""
+    """
+    Return the last error in a task's log of JSON lines, in its own words; empty when there is none.  Pure.
+
+    An entry with an exception is the cause; one without, such as an alert's, speaks of it.
+    """
+    said, raised = "", ""
     for line in log.splitlines():
         try:
             entry = json.loads(line)
         except ValueError:
             continue
         if isinstance(entry, dict) and entry.get("level") in {"error", "critical"}:
-            details = entry.get("error_detail") or []
-            words = [
-                f"{detail['exc_type']}: {detail['exc_value']}" for detail in details if "exc_value" in detail
-            ]
-            found = (words or [str(entry.get("event", ""))])[-1]
-    return found
+            said = str(entry.get("event", ""))
+            raised = next(filter(None, map(_raised, entry.get("error_detail") or [])), raised)
+    return raised or said
+
+
+def _raised(detail: Mapping[str, Any]) -> str:
+    """What was raised: the sentence of an error that was made for people, any other with its type."""
+    kind, value = str(detail.get("exc_type", "")), str(detail.get("exc_value", ""))
+    return value if kind in _FOR_PEOPLE else f"{kind}: {value}" if value else kind

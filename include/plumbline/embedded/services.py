@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ from plumbline.embedded.airflow_parts import (
     part_environment,
     sign_in,
 )
-from plumbline.embedded.errors import PartFailed
+from plumbline.embedded.errors import NotPossibleHere, PartFailed
 from plumbline.embedded.home import Home, read_json, write_atomically
 from plumbline.embedded.parts import Part, end_parts, last_telling_line
 from plumbline.embedded.postgres import Server
@@ -37,6 +38,10 @@ SERVERS: Mapping[str, str] = {API_SERVER: AIRFLOW, MODEL: MODEL}
 """The parts that listen, besides PostgreSQL, which sees to its port itself; and what their ports are called."""
 END_SECONDS = 20.0
 _PORTS = {POSTGRES: 54320, MODEL: 8090, AIRFLOW: 8080}
+_ROOM_FOR_ALL, _ROOM_FOR_MORE = (
+    400,
+    60,
+)  # megabytes: two databases with their logs, or what a run adds to them
 _SERVER_SECONDS = 1.0  # Airflow's API server lingers for ten seconds after it has closed everything
 _STARTED_WITH = "started_with.json"
 _OF_TASKS = ("AIRFLOW_CONN_PLUMBLINE_DB", "AIRFLOW_CONN_PLUMBLINE_KEEPER", "PLUMBLINE_LOCAL_MODEL_URL")
@@ -110,6 +115,25 @@ class Installation:
         for part in self.parts:
             if not part.running():
                 raise part.failed((log_begins or {}).get(part.name, 0))
+
+    def check_room(self) -> None:
+        """
+        Look whether the disk of the state folder has room for what will be written.
+
+        Raises:
+            NotPossibleHere: It has not.
+        """
+        needed = _ROOM_FOR_MORE if self.server.data.exists() else _ROOM_FOR_ALL
+        if (free := self.free_megabytes()) < needed:
+            raise NotPossibleHere(
+                f"The disk of {self.home.folder} has {free:,} MB free, and {needed:,} MB are needed: make room, or "
+                "name a folder on another disk in PLUMBLINE_HOME; nothing is lost, and the next run goes on."
+            )
+
+    def free_megabytes(self) -> int:
+        """Return how much room is left where the state folder is, or will be."""
+        folder = next(place for place in (self.home.folder, *self.home.folder.parents) if place.exists())
+        return shutil.disk_usage(folder).free // 10**6
 
     def serves(self, name: str) -> bool:
         """Whether a part of `SERVERS` itself takes connections on its port: what answers there may be a stranger."""

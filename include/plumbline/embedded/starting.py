@@ -67,7 +67,9 @@ class Start:
 
         Raises:
             PartFailed: A part died or did not answer in time.
+            NotPossibleHere: The disk has no room.
         """
+        self.installation.check_room()
         self.installation.remember_start()
         self._timed(POSTGRES, self._server)
         self._choose_ports()
@@ -100,7 +102,10 @@ class Start:
             # What still runs without its database is about to die of it.
             self.installation.end([*COMPONENTS, MIGRATION])
             self.started.append(POSTGRES)
+            wanted = server.port
             server.start()
+            if wanted and server.port != wanted:
+                self.progress.tell(f"port {wanted} is taken: PostgreSQL gets {server.port}")
         server.ensure_role("airflow", self.home.secrets.value("airflow_database"))
         server.ensure_role("plumbline_owner", self.home.secrets.value("plumbline_owner"))
         server.ensure_database("airflow", "airflow")

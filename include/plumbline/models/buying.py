@@ -246,6 +246,8 @@ class Buyer:
             return RetryLater(after, self._endpoint.model)
         refused_key = outcome.happened is Happened.REFUSED and outcome.status in REFUSED_KEY
         kind, sentence = _REJECTED_KEY if refused_key else _ENDS[outcome.happened]
+        if self._endpoint.embedded and outcome.happened is Happened.UNREACHED:
+            sentence = "the embedded model server does not answer, and `make demo` starts it"
         return kind(f"{self._endpoint.label}: {sentence} ({_described(outcome)}).")
 
 

@@ -35,7 +35,7 @@ def test_the_sentence_with_most_words_of_the_question_is_shown():
 def test_a_question_for_a_figure_is_answered_by_a_sentence_that_holds_one(question, answer):
     """The words of the question often stand where the answer does not."""
     text = (
-        "Send it back to the workshop. Reviewed on 4 May 2026. You have **30 days** to return anything. "
+        "Send it back to the workshop. Reviewed on 4 June 2026. You have **30 days** to return anything. "
         "At most 3 parcels a person. Labels are £4 each."
     )
 

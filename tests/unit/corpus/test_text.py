@@ -127,3 +127,15 @@ def test_a_title_is_the_first_line_with_a_word_or_the_name_of_the_file():
     assert "How to return" == extract(b"---\n2026\n\nHow to return\nmore", "text", "a.txt").title
     assert "price list" == extract(b"12\n13", "text", "docs/price-list.txt").title
     assert "…" == extract(b"word " * 100, "text", "a.txt").title[-1]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\xff\xfe\xd8\xdc\xd8\xdc", b"\xfe\xff\xdc"])
+def test_a_mark_before_bytes_that_are_no_text_makes_none_of_them(content):
+    """A document of nothing but replacement characters would be published and found by nobody."""
+    with pytest.raises(Unreadable, match="binary data"):
+        decode(content)
+
+
+def test_a_few_bytes_with_a_nul_between_them_are_not_taken_for_wide_characters():
+    """`abc\\0def` is no Chinese."""
+    assert "abc\0def" == decode(b"abc\0def")

@@ -93,6 +93,28 @@ def test_the_last_error_of_a_task_is_told_in_its_own_words():
     assert "" == last_error("plain words")
 
 
+def test_the_alert_after_an_error_does_not_hide_its_cause():
+    """It speaks of the task, and of errors that are not ours it says the type alone."""
+    raised = [
+        {"exc_type": "AirflowFailException", "exc_value": "The inbox is empty."},
+        {"exc_type": "Emptied"},
+    ]
+    log = "\n".join(
+        json.dumps(entry)
+        for entry in (
+            {"level": "error", "event": "Task failed with exception", "error_detail": raised},
+            {
+                "level": "error",
+                "event": "ingest_documents failed at scan_source. See the log.",
+                "error_detail": [],
+            },
+        )
+    )
+
+    assert "The inbox is empty." == last_error(log)
+    assert "it died" == last_error(json.dumps({"level": "critical", "event": "it died"}))
+
+
 def test_a_moment_to_come_is_later_than_now():
     """None means that nothing is planned."""
     now = datetime(2026, 11, 1, 12, 30, tzinfo=UTC)

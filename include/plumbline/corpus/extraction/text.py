@@ -42,6 +42,8 @@ _SAMPLE = 64 * 1024
 _MARKS_AT_MOST = 30
 _ASCII = bytes(range(128))
 _TELLING = 8
+_LEGIBLE = 20  # one character in so many may be damaged
+_WIDE_FROM = 32  # bytes: fewer do not tell an encoding
 _OUTDATED = ("mac", "cp4", "cp7", "cp8", "ibm")
 _NOT_TEXT = (
     b"%PDF-",
@@ -100,7 +102,7 @@ def decode(content: bytes, *, declared: str | None = None) -> str:
         raise Unreadable("binary", _BINARY)
     for mark, encoding in _BOMS:
         if content.startswith(mark):
-            return content[len(mark) :].decode(encoding, "replace")
+            return _legible(content[len(mark) :].decode(encoding, "replace"))
     if b"\x00" not in content[:_SAMPLE]:
         seven_bit = "iso2022_jp" if b"\x1b$" in content[:_SAMPLE] else None
         for encoding in filter(None, (seven_bit, "utf-8", declared)):
@@ -110,10 +112,17 @@ def decode(content: bytes, *, declared: str | None = None) -> str:
                 continue
         return content.decode(_guess(content[:_SAMPLE]), "replace")
     if wide := _without_mark(content[:_SAMPLE]):
-        return content.decode(wide, "replace")
+        return _legible(content.decode(wide, "replace"))
     if _is_text_with_nuls(content[:_SAMPLE]):
         return content.decode("utf-8", "replace")
     raise Unreadable("binary", _BINARY)
+
+
+def _legible(text: str) -> str:
+    """The text, unless much of it could not be decoded: then it is none, whatever its first bytes say."""
+    if text.count("\ufffd") * _LEGIBLE > len(text):
+        raise Unreadable("binary", _BINARY)
+    return text
 
 
 def tidy(text: str) -> str:
@@ -240,9 +249,11 @@ def _without_mark(sample: bytes) -> str | None:
     """UTF-16 without a mark: Latin, Cyrillic, Greek or Arabic text has a constant high byte at one side."""
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
     half = len(sample) // 2
-    if half and odd > 0.3 * half and even < 0.05 * half:
+    if len(sample) < _WIDE_FROM:
+        return None
+    if odd > 0.3 * half and even < 0.05 * half:
         return "utf-16-le"
-    if half and even > 0.3 * half and odd < 0.05 * half:
+    if even > 0.3 * half and odd < 0.05 * half:
         return "utf-16-be"
     return None
 
