@@ -34,7 +34,7 @@ def unknown(*, tenant: Tenant = None, as_json: Json = False) -> None:
         console.print(f"[bold]{call.call_id}[/bold]  since {call.at:%Y-%m-%d %H:%M} UTC")
         inputs, tokens = counted(call.inputs, "input"), counted(call.tokens, "token")
         said = f"{call.use} by {call.model}: {inputs}, {tokens}, at most ${call.cost_usd:.6f}"
-        console.print(Padding(Text(said), (0, 2)))
+        console.print(Padding(Text(said), (0, 0, 0, 2), expand=False))
     console.print(
         "Look them up at the provider, then: plumbline calls release CALL --billed (or --not-billed)"
     )

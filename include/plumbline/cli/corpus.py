@@ -27,7 +27,7 @@ def _folder(named: str) -> Path:
 
 Folder = Annotated[
     Path,
-    typer.Argument(metavar="PATH", parser=_folder, help="Folder of documents: Markdown, text, HTML and PDF."),
+    typer.Argument(parser=_folder, help="Folder of documents: Markdown, text, HTML and PDF."),
 ]
 SourceName = Annotated[
     str | None,
@@ -250,7 +250,7 @@ def _show_numbered(rows: list[tuple[int, str]]) -> None:
     table.add_column(justify="right")
     for number, what in rows:
         table.add_row(f"{number:,}", Text(what))
-    console.print(Padding(table, (0, 2), expand=False))
+    console.print(Padding(table, (0, 0, 0, 2), expand=False))
 
 
 def show_refusals(refusals: list[dict[str, Any]], count: int, *, listed_by: str) -> None:
@@ -261,9 +261,13 @@ def show_refusals(refusals: list[dict[str, Any]], count: int, *, listed_by: str)
     console.print(f"[yellow]Refused[/yellow] ({count:,}):")
     for refusal in refusals[:_REFUSALS_SHOWN]:
         kept = "  (its earlier version is still searchable)" if refusal.get("still_published") else ""
-        console.print(Padding(Text(f"{refusal['path']}: {refusal['reason']}{kept}"), (0, 2), expand=False))
+        console.print(
+            Padding(Text(f"{refusal['path']}: {refusal['reason']}{kept}"), (0, 0, 0, 2), expand=False)
+        )
     if count > _REFUSALS_SHOWN:
-        console.print(Padding(f"and {count - _REFUSALS_SHOWN:,} more: {listed_by}", (0, 2), expand=False))
+        console.print(
+            Padding(f"and {count - _REFUSALS_SHOWN:,} more: {listed_by}", (0, 0, 0, 2), expand=False)
+        )
 
 
 def show_results(found: Any) -> None:
@@ -278,7 +282,7 @@ def show_results(found: Any) -> None:
         console.print(
             Text.assemble((f"{number}. ", "bold"), (hit.path, "bold cyan"), source, (f"  {where}", "dim"))
         )
-        console.print(Padding(Text(_lines_of_excerpt(hit)), (0, 3), expand=False))
+        console.print(Padding(Text(_lines_of_excerpt(hit)), (0, 0, 0, 3), expand=False))
         console.print(
             Padding(
                 Text(

@@ -36,7 +36,7 @@ def lineage(
 
     def _label(node: Node) -> Text:
         name, detail = (said.replace(STAND_IN, known_as(STAND_IN)) for said in (node.name, node.detail))
-        identity = f"  {node.id}" if node.kind != "answer" and node.id else ""
+        identity = f"  {node.id}" if node.kind not in {"answer", "vector"} and node.id else ""
         return Text.assemble(
             (node.kind.replace("_", " "), "bold"), f" {name}  ", (f"{detail}{identity}", "dim")
         )

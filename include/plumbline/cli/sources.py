@@ -107,7 +107,7 @@ def _show_source(row: dict[str, Any]) -> None:
     elif row["scanned_at"]:
         lines.append(f"read {row['scanned_at']:%Y-%m-%d %H:%M} UTC, and not published since")
     for line in lines:
-        console.print(Padding(Text(line), (0, 2), expand=False))
+        console.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
 
 
 def _show_spending(spending: list[dict[str, Any]]) -> None:

@@ -137,5 +137,5 @@ def test_a_mark_before_bytes_that_are_no_text_makes_none_of_them(content):
 
 
 def test_a_few_bytes_with_a_nul_between_them_are_not_taken_for_wide_characters():
-    """`abc\\0def` is no Chinese."""
+    """They would become Chinese."""
     assert "abc\0def" == decode(b"abc\0def")
