@@ -300,3 +300,43 @@ def test_without_an_installation_the_command_says_what_is_missing(tmp_path):
 
     assert 1 == done.returncode
     assert "The connection plumbline_db is not set: `make demo` sets it up" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("ingest", ""), ("plan", "ingest", " "), ("ingest", "", "--json")])
+def test_the_name_of_a_folder_that_is_empty_is_a_mistake(plumbline, words):
+    """A shell variable that is not set must not take in the current folder."""
+    done = plumbline(*words)
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "The name of the folder is empty" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("search", "x"), ("ingest", "."), ("status",)])
+def test_a_name_that_cannot_be_a_tenant_is_said_in_a_sentence(plumbline, command):
+    """The database would refuse it half-way, with its own words."""
+    done = plumbline(*command, "--tenant", "Acme Ltd")
+
+    assert (1, "") == (done.returncode, done.stdout)
+    assert done.stderr.startswith("plumbline: 'Acme Ltd' cannot be a tenant")
+
+
+def test_a_suite_about_one_ingestion_says_so(plumbline):
+    """Nobody at a terminal knows its id."""
+    done = plumbline("check", "corpus/candidate")
+
+    assert (1, "") == (done.returncode, done.stdout)
+    assert "The suite corpus/candidate is about one ingestion" in done.stderr
+
+
+def test_lines_stay_whole_in_a_pipe(environment, plumbline, tmp_path):
+    """Whoever searches a log looks for a sentence, not for its halves, and not for the blanks behind it."""
+    del environment["COLUMNS"]
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    (folder / ("long-name-" * 12 + ".docx")).write_text("no document")
+
+    done = plumbline("ingest", str(folder))
+
+    assert "long-name" in done.stdout
+    assert ["  long-name-"] == [line[:12] for line in done.stdout.splitlines() if "supported" in line]
+    assert [] == [line for line in done.stdout.splitlines() if line != line.rstrip()]

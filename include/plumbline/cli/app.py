@@ -14,7 +14,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.prompt import Confirm
+from rich.text import Text
 
 from plumbline.core.errors import Fatal
 from plumbline.core.receipts import Run
@@ -44,6 +46,15 @@ console = _console(stderr=False)
 
 notes = _console(stderr=True)
 """Progress and remarks: never mixed into the output that a program reads."""
+
+
+def say_below(text: str, by: int = 2, *, style: str = "") -> None:
+    """Print lines below a heading, moved to the right; a terminal breaks them between words, a log gets them whole."""
+    if console.is_terminal:
+        console.print(Padding(Text(text, style=style), (0, 0, 0, by), expand=False))
+    else:
+        console.print(Text("\n".join(f"{' ' * by}{line}" for line in text.split("\n")), style=style))
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Tenant = Annotated[

@@ -8,10 +8,8 @@ import uuid
 from typing import Annotated
 
 import typer
-from rich.padding import Padding
-from rich.text import Text
 
-from plumbline.cli.app import Json, Tenant, app, console, counted, print_json, working
+from plumbline.cli.app import Json, Tenant, app, console, counted, print_json, say_below, working
 
 calls = typer.Typer(no_args_is_help=True, help="Calls to a model that need a person's decision.")
 app.add_typer(calls, name="calls")
@@ -34,7 +32,7 @@ def unknown(*, tenant: Tenant = None, as_json: Json = False) -> None:
         console.print(f"[bold]{call.call_id}[/bold]  since {call.at:%Y-%m-%d %H:%M} UTC")
         inputs, tokens = counted(call.inputs, "input"), counted(call.tokens, "token")
         said = f"{call.use} by {call.model}: {inputs}, {tokens}, at most ${call.cost_usd:.6f}"
-        console.print(Padding(Text(said), (0, 0, 0, 2), expand=False))
+        say_below(said)
     console.print(
         "Look them up at the provider, then: plumbline calls release CALL --billed (or --not-billed)"
     )

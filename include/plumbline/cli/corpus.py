@@ -6,7 +6,6 @@ import json
 import math
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
@@ -14,20 +13,33 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from plumbline.cli.app import Json, Tenant, app, console, counted, print_json, progress, things, working
+from plumbline.cli.app import (
+    Json,
+    Tenant,
+    app,
+    console,
+    counted,
+    print_json,
+    progress,
+    say_below,
+    things,
+    working,
+)
 from plumbline.corpus.intake import Kind
 
 
-def _folder(named: str) -> Path:
+def _named(folder: str) -> str:
     """Take a folder as it is typed; nothing, as of a variable that is not set, is not the current folder."""
-    if not named.strip():
+    if not folder.strip():
         raise typer.BadParameter("The name of the folder is empty; the current one is called `.`.")
-    return Path(named)
+    return folder
 
 
 Folder = Annotated[
-    Path,
-    typer.Argument(parser=_folder, help="Folder of documents: Markdown, text, HTML and PDF."),
+    str,
+    typer.Argument(
+        metavar="PATH", callback=_named, help="Folder of documents: Markdown, text, HTML and PDF."
+    ),
 ]
 SourceName = Annotated[
     str | None,
@@ -64,7 +76,7 @@ def ingest(
     began = time.monotonic()
     with working("ingest", tenant) as (tools, run), progress(quiet=as_json) as tell:
         summary = run_ingestion(
-            tools, run, folder=str(path), source=source, allow_empty=allow_empty, progress=tell
+            tools, run, folder=path, source=source, allow_empty=allow_empty, progress=tell
         )
     summary["seconds"] = round(time.monotonic() - began, 3)
     if as_json:
@@ -81,7 +93,7 @@ def plan_ingest(
     from plumbline.corpus.planning import plan_ingestion
 
     with working("plan", tenant) as (tools, run):
-        plan: dict[str, Any] = plan_ingestion(tools, run, folder=str(path), source=source)
+        plan: dict[str, Any] = plan_ingestion(tools, run, folder=path, source=source)
     if as_json:
         print_json(plan)
         return
@@ -246,6 +258,11 @@ def show_summary(summary: dict[str, Any]) -> None:
 
 
 def _show_numbered(rows: list[tuple[int, str]]) -> None:
+    if not console.is_terminal:  # a table would fill its lines with blanks
+        width = max(len(f"{number:,}") for number, _ in rows)
+        for number, what in rows:
+            console.print(Text(f"  {number:>{width},} {what}"))
+        return
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right")
     for number, what in rows:
@@ -261,13 +278,9 @@ def show_refusals(refusals: list[dict[str, Any]], count: int, *, listed_by: str)
     console.print(f"[yellow]Refused[/yellow] ({count:,}):")
     for refusal in refusals[:_REFUSALS_SHOWN]:
         kept = "  (its earlier version is still searchable)" if refusal.get("still_published") else ""
-        console.print(
-            Padding(Text(f"{refusal['path']}: {refusal['reason']}{kept}"), (0, 0, 0, 2), expand=False)
-        )
+        say_below(f"{refusal['path']}: {refusal['reason']}{kept}")
     if count > _REFUSALS_SHOWN:
-        console.print(
-            Padding(f"and {count - _REFUSALS_SHOWN:,} more: {listed_by}", (0, 0, 0, 2), expand=False)
-        )
+        say_below(f"and {count - _REFUSALS_SHOWN:,} more: {listed_by}")
 
 
 def show_results(found: Any) -> None:
@@ -282,17 +295,9 @@ def show_results(found: Any) -> None:
         console.print(
             Text.assemble((f"{number}. ", "bold"), (hit.path, "bold cyan"), source, (f"  {where}", "dim"))
         )
-        console.print(Padding(Text(_lines_of_excerpt(hit)), (0, 0, 0, 3), expand=False))
-        console.print(
-            Padding(
-                Text(
-                    f"characters {hit.start}-{hit.end}{page} · score {hit.score:.3f} · {hit.chunk_id}",
-                    style="dim",
-                ),
-                (0, 3),
-                expand=False,
-            )
-        )
+        say_below(_lines_of_excerpt(hit), 3)
+        where = f"characters {hit.start}-{hit.end}{page} · score {hit.score:.3f} · {hit.chunk_id}"
+        say_below(where, 3, style="dim")
     console.print(Text(found.remark, style="dim"))
 
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -19,6 +18,7 @@ from plumbline.cli.app import (
     print_json,
     progress,
     require_consent,
+    say_below,
     working,
 )
 
@@ -107,7 +107,7 @@ def _show_source(row: dict[str, Any]) -> None:
     elif row["scanned_at"]:
         lines.append(f"read {row['scanned_at']:%Y-%m-%d %H:%M} UTC, and not published since")
     for line in lines:
-        console.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
+        say_below(line)
 
 
 def _show_spending(spending: list[dict[str, Any]]) -> None:
