@@ -78,6 +78,25 @@ def chunked(source: str, kind: str = "markdown", **limits: int) -> tuple[str, li
     return extracted.text, chunk(extracted, **limits)
 
 
+def refusal(source: str, kind: str) -> str | None:
+    """The code that a document is refused with, if it is."""
+    try:
+        read(source, kind)
+    except Unreadable as refused:
+        return refused.code
+    return None
+
+
+def says_nothing(source: str) -> bool:
+    """Whether nothing of it could be seen."""
+    return not "".join(letter for letter in source if letter.isprintable()).strip()
+
+
+def is_binary(source: str) -> bool:
+    """Whether it has a zero byte, and more control characters than text has."""
+    return "\0" in source and sum(letter < " " and letter not in "\t\n\r" for letter in source) > 4
+
+
 def texts(source: str, kind: str = "markdown") -> list[str]:
     """What its chunks say."""
     text, chunks = chunked(source, kind)
@@ -88,14 +107,10 @@ def texts(source: str, kind: str = "markdown") -> list[str]:
 @settings(max_examples=150, deadline=None)
 def test_chunks_cover_what_a_document_says_once_and_in_order(source, kind, max_tokens):
     """Every visible character is in exactly one chunk; no chunk is blank or too long; the count is exact."""
-    try:
-        text, chunks = chunked(source, kind, max_tokens=max_tokens)
-    except Unreadable as refused:
-        said = "".join(letter for letter in source if letter.isprintable()).strip()
-        controls = sum(letter < " " and letter not in "\t\n\r" for letter in source)
-        # With a zero byte and more controls than text has, it is no text.
-        assert not said or (refused.code == "binary" and "\0" in source and controls > 4)
+    if refused := refusal(source, kind):
+        assert says_nothing(source) or (refused == "binary" and is_binary(source))
         return
+    text, chunks = chunked(source, kind, max_tokens=max_tokens)
     assert list(range(len(chunks))) == [one.ordinal for one in chunks]
     end = 0
     for one in chunks:
