@@ -332,13 +332,16 @@ def test_an_answer_by_another_model_is_not_used(
     assert book.answers == 0
 
 
+@pytest.mark.parametrize(
+    ("embedded", "said"), [(False, "the provider cannot be reached"), (True, "`make demo` starts it")]
+)
 def test_a_provider_that_is_not_there_is_said_so(
-    tools: Tools, run: Run, book: Book, provider: Callable[..., Endpoint]
+    tools: Tools, run: Run, book: Book, provider: Callable[..., Endpoint], embedded: bool, said: str
 ) -> None:
-    """It never arrived: nothing was billed, and nobody has to decide."""
-    nowhere = replace(provider(), base_url="http://127.0.0.1:9/v1")
+    """It never arrived: nothing was billed, and nobody has to decide; what is ours can be started."""
+    nowhere = replace(provider(), base_url="http://127.0.0.1:9/v1", embedded=embedded)
 
-    with pytest.raises(ProviderUnreachable, match="cannot be reached"):
+    with pytest.raises(ProviderUnreachable, match=said):
         buy(Door(tools, run, endpoint=nowhere, policy=QUICK))
 
     assert course(book) == [("failed", 3, {"connection unreached": 3})]
