@@ -143,18 +143,19 @@ def _close(session: Session, plan: DictRow, counted: dict[str, int]) -> Receipt:
 
 def _write_edges(session: Session, plan: DictRow, made_by: dict[str, object]) -> None:
     db.run(session, "corpus/insert_version_edges", source_id=plan["source_id"], **made_by)
-    edges = {"source_id": plan["source_id"], **_index_of(plan), **made_by}
+    edges = {**_of_index(plan), **made_by, "building": plan["index_state"] == "building"}
     session.execute(db.on_embeddings("corpus/insert_chunk_edges", plan["table_name"]), edges)
 
 
-def _index_of(plan: DictRow) -> dict[str, object]:
-    """How lineage names the index, and the model that filled it."""
-    return {"table_name": f"corpus.{plan['table_name']}", "model": plan["model"]}
+def _of_index(plan: DictRow) -> dict[str, object]:
+    """The source, and how lineage names the index and the model that filled it."""
+    table = f"corpus.{plan['table_name']}"
+    return {"source_id": plan["source_id"], "table_name": table, "model": plan["model"]}
 
 
 def _swap_index(session: Session, plan: DictRow, made_by: dict[str, object]) -> None:
     """Every chunk of the tenant has its vector in the new index, or the gate after this refuses the swap."""
-    edges = {**_index_of(plan), **made_by}
+    edges = {**_of_index(plan), **made_by}
     session.execute(db.on_embeddings("corpus/insert_index_edges", plan["table_name"]), edges)
     retired = db.run(session, "corpus/retire_index", index_id=plan["index_id"])
     db.run(session, "corpus/enforce_index", index_id=plan["index_id"])

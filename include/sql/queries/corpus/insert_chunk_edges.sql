@@ -1,4 +1,5 @@
 -- Lineage: the text of a document became a chunk, and a chunk that is new to the index, or is sent otherwise, became a vector.
+-- An index in the making may hold a vector that was given before this, and has no edge yet.
 insert into lineage.edge (
     tenant, run_id, cause_kind, cause_id, effect_kind, effect_id, effect_name, effect_sha256, model, code_version
 )
@@ -15,6 +16,7 @@ cross join lateral (
 where document.source_id = %(source_id)s
     and (
         edge.effect_kind = 'chunk'
+        or %(building)s
         or not exists (
             select from {embedding} as known
             where known.chunk_id = staged.chunk_id and known.answer_key = staged.answer_key

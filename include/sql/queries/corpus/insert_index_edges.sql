@@ -1,5 +1,5 @@
--- Lineage: chunks that had been published before became vectors of the index that is put into force; those that this very
--- transaction published have their edges already.
+-- Lineage: chunks of documents that were published before became vectors of the index that is put into force; those of the
+-- documents that this ingestion stores have their edges already.
 insert into lineage.edge (
     tenant, run_id, cause_kind, cause_id, effect_kind, effect_id, effect_name, effect_sha256, model, code_version
 )
@@ -7,7 +7,6 @@ select
     vector.tenant, %(run_id)s, 'chunk', vector.chunk_id, 'vector', vector.chunk_id, %(table_name)s, vector.answer_key, %(model)s,
     %(code_version)s
 from {embedding} as vector
-where not exists (
-    select from lineage.edge
-    where edge.at = now() and edge.effect_id = vector.chunk_id and edge.effect_kind = 'vector'
-)
+join corpus.chunk on chunk.chunk_id = vector.chunk_id
+left join corpus.staged_document as staged on staged.document_id = chunk.document_id and staged.source_id = %(source_id)s
+where staged.document_id is null
