@@ -49,8 +49,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         root.chmod(0o755)
         inbox = root / "inbox"
         shutil.copytree(options.documents, inbox)
-        with scratch_server(root / "postgres") as scratch, _fake_server(options) as model:
-            bench = _Bench(scratch, model, inbox, options.dimensions)
+        with scratch_server(root / "postgres") as scratch, fake_server(options) as model:
+            bench = Bench(scratch, model, inbox, options.dimensions)
             first = bench.phase("first")
             index = bench.step("index")
             checks = bench.step("checks")
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-class _Bench:
+class Bench:
     """One database, one model server, one folder; measures processes from outside."""
 
     def __init__(self, scratch: Scratch, model: str, inbox: Path, dimensions: int) -> None:
@@ -185,7 +185,8 @@ class _Bench:
 
 
 @contextlib.contextmanager
-def _fake_server(options: argparse.Namespace) -> Iterator[str]:
+def fake_server(options: argparse.Namespace) -> Iterator[str]:
+    """Run the zero-work embedding server; yield its address."""
     command = [sys.executable, "-m", "benchmarks.fake_embeddings", "--latency-ms", str(options.latency_ms)]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdin  # noqa: S101

@@ -25,7 +25,7 @@ from plumbline.cli.app import (
     things,
     working,
 )
-from plumbline.corpus.intake import Kind
+from plumbline.corpus.kinds import Kind
 
 
 def _named(folder: str) -> str:
@@ -38,7 +38,7 @@ def _named(folder: str) -> str:
 Folder = Annotated[
     str,
     typer.Argument(
-        metavar="PATH", callback=_named, help="Folder of documents: Markdown, text, HTML and PDF."
+        metavar="PATH", callback=_named, help="Folder of documents: text, HTML, PDF, Word, mail and more."
     ),
 ]
 SourceName = Annotated[
@@ -118,7 +118,8 @@ def search(
         str | None, typer.Option(metavar="PREFIX", help="Only documents whose path begins so.")
     ] = None,
     kind: Annotated[
-        str | None, typer.Option(metavar="|".join(_KINDS), help="Only documents of this kind.")
+        str | None,
+        typer.Option(metavar="KIND", help=f"Only documents of this kind: {', '.join(_KINDS)}."),
     ] = None,
     metadata: Annotated[
         list[str] | None,

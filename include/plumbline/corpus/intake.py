@@ -31,20 +31,7 @@ from typing import Literal
 
 from plumbline.core.errors import Fatal, Passing
 from plumbline.corpus.filenames import MAX_PATH_BYTES, escaped, nfc, shortened, unused
-
-Kind = Literal["markdown", "text", "html", "pdf"]
-
-KINDS: dict[str, Kind] = {
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".txt": "text",
-    ".text": "text",
-    ".html": "html",
-    ".htm": "html",
-    ".xhtml": "html",
-    ".pdf": "pdf",
-}
-"""File name endings that can be read, in lower case."""
+from plumbline.corpus.kinds import KINDS, OLDER, Kind, kind_of
 
 MAX_BYTES = 50 * 1024 * 1024
 MAX_DEPTH = 64
@@ -157,12 +144,6 @@ def fetch(inbox: Path, path: str, *, expected_sha256: bytes, max_bytes: int = MA
         if isinstance(outcome, Found) and outcome.sha256 == expected_sha256:
             return outcome.content
     raise Moved(f"{path} has changed since the inbox was scanned; the next run reads it as it is then.")
-
-
-def kind_of(name: str) -> Kind | None:
-    """What a file is, by the ending of its name; None where it cannot be read."""
-    dot = name.rfind(".")
-    return KINDS.get(name[dot:].lower()) if dot > 0 else None
 
 
 def is_ignored(name: str) -> bool:
@@ -379,6 +360,8 @@ def _plainly(error: OSError) -> str:
 
 def _unsupported(name: str) -> str:
     dot = name.rfind(".")
+    if newer := OLDER.get(name[dot:].lower() if dot > 0 else ""):
+        return f"Files ending in {name[dot:]} are not supported; save a copy as {newer}."
     ending = f"Files ending in {name[dot:]}" if dot > 0 else "Files without an ending"
     return f"{ending} are not supported; supported are {', '.join(KINDS)}."
 

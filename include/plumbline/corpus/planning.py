@@ -17,11 +17,12 @@ from plumbline.core import db
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
 from plumbline.corpus.chunking import chunk
-from plumbline.corpus.extraction import Unreadable, extract
-from plumbline.corpus.intake import Moved, fetch, scan
+from plumbline.corpus.extraction import Extracted
+from plumbline.corpus.intake import scan
 from plumbline.corpus.preparing import EMBED_CHUNK
+from plumbline.corpus.readers import Refused, read_files
 from plumbline.corpus.scanning import compare
-from plumbline.corpus.sources import Source, source_of
+from plumbline.corpus.sources import source_of
 from plumbline.corpus.tokens import count
 from plumbline.models import Door
 from plumbline.privacy.minimise import minimise
@@ -56,8 +57,11 @@ def plan_ingestion(
             refused.show(row["path"], row["reason_code"], row["reason"])
         for files in _pages(session):
             keys: dict[bytes, int] = {}
-            for file in files:
-                for key, tokens in _keys(door, target, file, refused):
+            for file, outcome in read_files(target.location, files):
+                if isinstance(outcome, Refused):
+                    refused.add(file["path"], *outcome)
+                    continue
+                for key, tokens in _keys(door, outcome):
                     chunks += 1
                     keys[key] = tokens
             _want(door, keys, wanted)
@@ -131,15 +135,6 @@ def _priced(door: Door, text: str, tokens: int) -> tuple[bytes, int]:
     return door.key(EMBED_CHUNK, text), tokens if sent == text else count(sent)
 
 
-def _keys(door: Door, target: Source, file: DictRow, refused: _Refused) -> Iterator[tuple[bytes, int]]:
-    try:
-        content = fetch(target.location, file["path"], expected_sha256=file["sha256"])
-        extracted = extract(content, file["kind"], file["path"])
-    except Moved as moved:
-        refused.add(file["path"], "changing", str(moved))
-        return
-    except Unreadable as unreadable:
-        refused.add(file["path"], unreadable.code, unreadable.reason)
-        return
+def _keys(door: Door, extracted: Extracted) -> Iterator[tuple[bytes, int]]:
     for piece in chunk(extracted):
         yield _priced(door, extracted.text[piece.start : piece.end], piece.tokens)

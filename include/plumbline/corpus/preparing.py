@@ -10,10 +10,10 @@ reads little twice.  Memory holds a page of files, however large the shard is.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -26,8 +26,8 @@ from plumbline.core.receipts import Receipt, Run
 from plumbline.core.sql import statement
 from plumbline.core.tools import Tools
 from plumbline.corpus.chunking import Chunk, chunk, chunk_ids
-from plumbline.corpus.extraction import Extracted, Unreadable, extract
-from plumbline.corpus.intake import Moved, fetch
+from plumbline.corpus.extraction import Extracted
+from plumbline.corpus.readers import Refused, read_files
 from plumbline.corpus.scanning import MISSING_VECTORS
 from plumbline.corpus.terms import Terms, chunk_terms, register
 from plumbline.models import Door
@@ -178,7 +178,7 @@ def _pages(tools: Tools, run: Run, plan: DictRow, shard: int) -> Iterator[list[D
         after = files[-1]["path"]
 
 
-def _prepare(run: Run, plan: DictRow, files: Iterable[DictRow], stream: EmbeddingStream) -> _Page:
+def _prepare(run: Run, plan: DictRow, files: Sequence[DictRow], stream: EmbeddingStream) -> _Page:
     """
     Prepare a page of files, step by step rather than file by file.
 
@@ -186,7 +186,12 @@ def _prepare(run: Run, plan: DictRow, files: Iterable[DictRow], stream: Embeddin
     other out of the processor's cache, which costs a fifth more.
     """
     page = _Page()
-    read = [(file, extracted) for file in files if (extracted := _read(plan, file, page)) is not None]
+    read: list[tuple[Mapping[str, Any], Extracted]] = []
+    for file, outcome in read_files(Path(plan["location"]), files):
+        if isinstance(outcome, Refused):
+            page.refused.append((file["path"], *outcome))
+        else:
+            read.append((file, outcome))
     page.documents = [_document_row(run, plan, file, extracted) for file, extracted in read]
     cut = [(file, extracted, chunk(extracted)) for file, extracted in read]
     worded = [(file["document_id"], _words_of(extracted, chunks)) for file, extracted, chunks in cut]
@@ -195,19 +200,9 @@ def _prepare(run: Run, plan: DictRow, files: Iterable[DictRow], stream: Embeddin
     return page
 
 
-def _read(plan: DictRow, file: DictRow, page: _Page) -> Extracted | None:
-    path = file["path"]
-    try:
-        content = fetch(Path(plan["location"]), path, expected_sha256=file["sha256"])
-        return extract(content, file["kind"], path)
-    except Moved as moved:
-        page.refused.append((path, "changing", str(moved)))
-    except Unreadable as unreadable:
-        page.refused.append((path, unreadable.code, unreadable.reason))
-    return None
-
-
-def _document_row(run: Run, plan: DictRow, file: DictRow, extracted: Extracted) -> tuple[object, ...]:
+def _document_row(
+    run: Run, plan: DictRow, file: Mapping[str, Any], extracted: Extracted
+) -> tuple[object, ...]:
     document: UUID = file["document_id"]
     version = stable_uuid("version", document.bytes, file["sha256"], plan["pipeline"])
     pages = max((block.page or 0 for block in extracted.blocks), default=0) or None

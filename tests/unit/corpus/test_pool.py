@@ -14,9 +14,10 @@ import pytest
 
 from plumbline.corpus import extraction
 from plumbline.corpus.extraction import Limits, Unreadable
-from plumbline.corpus.extraction.pool import Worker, _checked
+from plumbline.corpus.extraction.pool import Pool, Worker, _checked
 
 PAGE = b"<p>Hello there, this is a page.</p>"
+PAGE_TEXT = "Hello there, this is a page."
 PACKAGES = str(Path(extraction.__file__).parents[3])
 
 
@@ -182,6 +183,49 @@ def test_an_answer_that_no_reader_gives_is_refused(answer):
         _checked(answer)
 
 
+@pytest.fixture
+def pool():
+    """A pool of this test's own, of two workers."""
+    made = Pool(2)
+    yield made
+    made.close()
+
+
+def test_one_reader_alone_keeps_to_one_worker(pool):
+    """A second process would only cost memory."""
+    for _ in range(5):
+        pool.read(PAGE, "html", Limits())
+
+    assert 1 == sum(worker._process is not None for worker in pool._workers)
+
+
+def test_as_many_read_at_once_as_there_are_workers(pool, make_pdf, page_of):
+    """Each document has a process for itself; whoever comes when all are at work waits, and all are read."""
+    slow = make_pdf(page_of(*["word " * 15] * 40), shared=300)
+    pages: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: pages.append(len(pool.read(slow, "pdf", Limits())[2])))
+        for _ in range(5)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 5 == len(pages)
+    assert 2 == sum(worker._process is not None for worker in pool._workers)
+    assert {0} != {worker._documents for worker in pool._workers}
+    assert 5 == sum(worker._documents for worker in pool._workers)
+
+
+def test_a_document_that_kills_its_worker_leaves_the_others(pool):
+    """The next one gets a new worker."""
+    with pytest.raises(Unreadable, match="more than 0 seconds"):
+        pool.read(PAGE, "html", Limits(seconds=0))
+
+    assert [PAGE_TEXT] * 4 == [pool.read(PAGE, "html", Limits())[0] for _ in range(4)]
+
+
 @pytest.mark.parametrize("busy", [False, True])
 def test_no_worker_outlives_a_parent_that_is_killed(busy, tmp_path, make_pdf, page_of):
     """A kill -9 leaves no time to clean up, so the worker looks after itself."""
@@ -192,7 +236,7 @@ from pathlib import Path
 from plumbline.corpus.extraction import Limits
 from plumbline.corpus.extraction.pool import SHARED
 SHARED.read(b"<p>x</p>", "html", Limits())
-print(SHARED._process.pid, flush=True)
+print(SHARED._idle[-1]._process.pid, flush=True)
 if {busy}:
     SHARED.read(Path("slow.pdf").read_bytes(), "pdf", Limits(seconds=1))
 sys.stdin.read()
@@ -223,7 +267,7 @@ def test_the_shared_worker_ends_with_its_process():
 from plumbline.corpus.extraction import extract
 from plumbline.corpus.extraction.pool import SHARED
 extract(b"<p>Hello</p>", "html", "a.html")
-print(SHARED._process.pid)
+print(SHARED._idle[-1]._process.pid)
 """
     environment = {**os.environ, "PYTHONPATH": PACKAGES}
     done = subprocess.run(

@@ -1,9 +1,9 @@
 """
 Reading documents: bytes become `Extracted`, or an `Unreadable` that says why not.
 
-All of them come from strangers.  HTML, PDF, and Markdown and text of more than 64 KB are read by a worker process with
-limits on time, memory and output: a document that exceeds them, or kills the worker, is refused, and the next one gets
-a new worker.  Short Markdown and text are read here, which is cheaper, and never takes long.
+All of them come from strangers.  They are read by worker processes with limits on time, memory and output: a document
+that exceeds them, or kills its worker, is refused, and the next one gets a new worker.  Markdown and text of at most
+64 KB are read here, which is cheaper, and never takes long.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 Lay blocks out as one text, and note where each of them lies.
 
-HTML and PDF have no text of their own to point into, so theirs is written here, in the manner of Markdown: blank lines
+Most formats have no text of their own to point into, so theirs is written here, in the manner of Markdown: blank lines
 between blocks, `#` before headings, `-` before items, `|` between cells.
 """
 

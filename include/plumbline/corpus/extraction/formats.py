@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
+from typing import cast
+
 from plumbline.corpus.extraction.model import Limits, Metadata, Part
 
 Read = tuple[str, str | None, list[Part], Metadata]
@@ -10,24 +14,12 @@ Read = tuple[str, str | None, list[Part], Metadata]
 
 def read_format(content: bytes, kind: str, limits: Limits) -> Read:
     """
-    Read one document, here and now.
+    Read one document, here and now, by `read_<kind>` of the module of that name.
 
     Raises:
         Unreadable: It cannot be read; the error says why.
         Exception: Its parser stumbled over it.
     """
-    if kind == "markdown":
-        from plumbline.corpus.extraction.markdown import read_markdown
-
-        return read_markdown(content, limits)
-    if kind == "text":
-        from plumbline.corpus.extraction.text import read_text
-
-        return read_text(content, limits)
-    if kind == "html":
-        from plumbline.corpus.extraction.html import read_html
-
-        return read_html(content, limits)
-    from plumbline.corpus.extraction.pdf import read_pdf
-
-    return read_pdf(content, limits)
+    module = import_module(f"plumbline.corpus.extraction.{kind}")
+    reader = cast("Callable[[bytes, Limits], Read]", getattr(module, f"read_{kind}"))
+    return reader(content, limits)

@@ -1,5 +1,5 @@
 """
-A worker process that is used again, watched, and replaced.
+Worker processes that are used again, watched, and replaced.
 
 - A document gets its limits and no more: after its seconds the worker is killed and the document is refused.
 - A worker that dies is replaced; the document it held is refused, never tried again in another one.
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -241,7 +242,38 @@ def _died(process: subprocess.Popen[bytes], limits: Limits) -> Unreadable:
     return Unreadable("crashed", "The file makes its parser crash; it may be damaged on purpose.")
 
 
-SHARED = Worker()
-"""The worker of this process."""
+class Pool:
+    """Several workers, each started when it is first needed; whoever comes when all are at work waits."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._workers = [Worker() for _ in range(size)]
+        self._idle = deque(self._workers)
+        self._places = threading.Semaphore(size)
+
+    def read(self, content: bytes, kind: str, limits: Limits) -> tuple[str, str | None, list[Part], Metadata]:
+        """
+        Have one document read.
+
+        Raises:
+            Unreadable: It cannot be read, or not within its limits.
+        """
+        with self._places:
+            worker = self._idle.pop()  # the one that was at work last: one reader alone keeps to one worker
+            try:
+                return worker.read(content, kind, limits)
+            finally:
+                self._idle.append(worker)
+
+    def close(self) -> None:
+        """End the processes that are ours."""
+        for worker in self._workers:
+            worker.close()
+
+
+_MOST_WORKERS = 4
+
+SHARED = Pool(min(len(os.sched_getaffinity(0)), _MOST_WORKERS))
+"""The workers of this process."""
 
 atexit.register(SHARED.close)

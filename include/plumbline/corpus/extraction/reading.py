@@ -17,12 +17,15 @@ from plumbline.corpus.extraction.formats import Read, read_format
 from plumbline.corpus.extraction.model import LIMITS, Extracted, Limits, Metadata, Unreadable, with_paths
 from plumbline.corpus.extraction.pool import SHARED
 from plumbline.corpus.extraction.text import first_line
-from plumbline.corpus.intake import Kind
+from plumbline.corpus.kinds import Kind
 from plumbline.corpus.language import UNDETERMINED, of_document
 
 _READ_HERE: frozenset[Kind] = frozenset({"markdown", "text"})
 _READ_HERE_BYTES = 64 * 1024
 """So much Markdown takes half a second at the very worst; a trip to the worker and back costs a tenth of reading it."""
+
+_TABLES: frozenset[Kind] = frozenset({"xlsx", "csv"})
+"""Their first line names columns; the name of the file says more."""
 
 _LANGUAGE_TAG = re.compile(r"[a-z]{2}(?:[-_][a-z0-9]{2,8})*")
 
@@ -39,14 +42,20 @@ def extract(content: bytes, kind: Kind, path: str, *, limits: Limits = LIMITS) -
     if not text.strip():
         raise Unreadable("empty", "The document holds no text.")
     language, mixed = of_document(text)
+    first = "" if kind in _TABLES else first_line(text)
     if language == UNDETERMINED:
         language = _declared_language(metadata)
     blocks = with_paths(text, parts)
-    return Extracted(text, title or first_line(text) or _named(path), language, blocks, metadata, mixed)
+    return Extracted(text, title or first or _named(path), language, blocks, metadata, mixed)
+
+
+def is_read_here(kind: Kind, size: int) -> bool:
+    """Whether a document of so many bytes is read by this very process, which does one at a time.  Pure."""
+    return kind in _READ_HERE and size <= _READ_HERE_BYTES
 
 
 def _read(content: bytes, kind: Kind, limits: Limits) -> Read:
-    if kind not in _READ_HERE or len(content) > _READ_HERE_BYTES:
+    if not is_read_here(kind, len(content)):
         return SHARED.read(content, kind, limits)
     try:
         return read_format(content, kind, limits)

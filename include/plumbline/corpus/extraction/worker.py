@@ -1,5 +1,5 @@
 """
-The process that reads HTML, PDF and what is long: `python -m plumbline.corpus.extraction.worker`.
+The process that reads what is not short and plain: `python -m plumbline.corpus.extraction.worker`.
 
 It is made to die well.  It may use so much memory and so many seconds and no more; it ends when its parent does,
 however that ended, because its standard input closes then; an alarm ends it where a parser will not let it notice; and

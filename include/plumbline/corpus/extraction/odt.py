@@ -1,0 +1,153 @@
+"""
+OpenDocument texts: paragraphs, headings, lists, tables and notes, with the page that each begins on.
+
+`odfdo` opens the file; its tree is walked here, in order.  Pages are as the writing program last laid them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+from plumbline.corpus.extraction.archives import demand_sound
+from plumbline.corpus.extraction.builder import Builder
+from plumbline.corpus.extraction.model import Limits, Metadata, Part
+from plumbline.corpus.extraction.tables import add_table
+from plumbline.corpus.extraction.text import shorten
+
+_TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
+_TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+_SVG = "{urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0}"
+_OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
+# Indexes repeat headings; what was deleted is kept aside; comments and the numbers of notes are not the text's own.
+_UNSAID = {
+    f"{_TEXT}table-of-content",
+    f"{_TEXT}tracked-changes",
+    f"{_TEXT}sequence-decls",
+    f"{_OFFICE}annotation",
+    f"{_OFFICE}forms",
+    f"{_TEXT}alphabetical-index",
+    f"{_TEXT}note-citation",
+}
+_REPEATED_AT_MOST = 100
+_SPACES_AT_MOST = 100
+
+
+def read_odt(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part], Metadata]:
+    """
+    An OpenDocument text as its text, its title, its parts and its metadata.
+
+    Raises:
+        Unreadable: It is protected, damaged, or too large.
+    """
+    import odfdo
+
+    demand_sound(content, entry="content.xml")
+    document = odfdo.Document(BytesIO(content))
+    metadata = _metadata(document.meta)
+    body = document.body._xml_element  # noqa: SLF001 - the tree itself, which has an order
+    reader = _Reader(Builder(limits.characters), paged=body.find(f".//{_TEXT}soft-page-break") is not None)
+    reader.read(body)
+    parts = reader.builder.parts
+    headings = [part.title for part in parts if part.kind == "heading" and part.title]
+    title = metadata.get("title") or (headings[0] if headings else None)
+    return reader.builder.text, title, parts, metadata
+
+
+class _Reader:
+    """Walks block by block; keeps count of pages."""
+
+    def __init__(self, builder: Builder, *, paged: bool) -> None:
+        self.builder = builder
+        self._paged = paged
+        self._page = 1
+
+    def read(self, root: Any, listed: int = 0) -> None:
+        """Add the blocks below an element, in order; `listed` is the depth of the list around it."""
+        for child in root:
+            tag = child.tag
+            if not isinstance(tag, str) or tag in _UNSAID:
+                continue
+            if tag in (f"{_TEXT}p", f"{_TEXT}h"):
+                self._paragraph(child, tag, listed)
+            elif tag == f"{_TEXT}soft-page-break":
+                self._page += 1
+            elif tag == f"{_TABLE}table":
+                self._table(child)
+            else:
+                self.read(child, listed + (tag == f"{_TEXT}list"))
+
+    def _paragraph(self, paragraph: Any, tag: str, listed: int) -> None:
+        aside: list[Any] = []
+        page = self._page if self._paged else None
+        said = "".join(self._words(paragraph, aside))
+        level = paragraph.get(f"{_TEXT}outline-level") or "1"
+        if tag == f"{_TEXT}h":
+            level = min(int(level), 6) if level.isdigit() else 1
+            self.builder.add(
+                " ".join(said.split()), "heading", level=level, page=page, mark="#" * level + " "
+            )
+        elif listed:
+            mark = "  " * (min(listed, 10) - 1) + "- "
+            self.builder.add(said.strip(), "list_item", level=listed, page=page, mark=mark)
+        else:
+            self.builder.add(said, "paragraph", page=page)
+        for other in aside:
+            self.read(other)
+
+    def _words(self, element: Any, aside: list[Any]) -> Iterator[str]:
+        """The words of a paragraph; notes and text boxes are left for later."""
+        yield element.text or ""
+        for child in element:
+            tag = child.tag
+            if not isinstance(tag, str) or tag in _UNSAID:
+                pass
+            elif tag == f"{_TEXT}s":
+                count = child.get(f"{_TEXT}c") or "1"
+                yield " " * (min(int(count), _SPACES_AT_MOST) if count.isdigit() else 1)
+            elif tag == f"{_TEXT}tab":
+                yield "\t"
+            elif tag == f"{_TEXT}line-break":
+                yield "\n"
+            elif tag == f"{_TEXT}soft-page-break":
+                self._page += 1
+            elif tag in (f"{_TEXT}note-body", f"{_TEXT}p") or tag.endswith("}text-box"):
+                aside.append(child if not tag.endswith("}p") else element)
+            elif tag in (f"{_SVG}title", f"{_SVG}desc"):
+                yield f" {child.text or ''} "
+            else:
+                yield from self._words(child, aside)
+            yield child.tail or ""
+
+    def _table(self, table: Any) -> None:
+        page = self._page if self._paged else None
+        rows = [[self._cell(cell) for cell in _cells(row)] for row in table.iter(f"{_TABLE}table-row")]
+        for row in rows:
+            while row and not row[-1]:
+                row.pop()
+        add_table(self.builder, rows, page=page)
+
+    def _cell(self, cell: Any) -> str:
+        return " ".join("".join(self._words(part, [])) for part in cell.iter(f"{_TEXT}p", f"{_TEXT}h"))
+
+
+def _cells(row: Any) -> Iterator[Any]:
+    for cell in row:
+        if cell.tag in (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
+            repeated = cell.get(f"{_TABLE}number-columns-repeated") or "1"
+            yield from [cell] * (min(int(repeated), _REPEATED_AT_MOST) if repeated.isdigit() else 1)
+
+
+def _metadata(meta: Any) -> dict[str, str]:
+    found = {
+        "title": meta.title,
+        "subject": meta.subject,
+        "author": meta.creator or meta.initial_creator,
+        "language": meta.language,
+        "keywords": ", ".join(meta.keywords) if isinstance(meta.keywords, list | tuple) else meta.keywords,
+        "created": meta.creation_date.isoformat() if meta.creation_date else None,
+        "modified": meta.date.isoformat() if meta.date else None,
+    }
+    said = {name: shorten(str(value), 1_000) for name, value in found.items() if value}
+    return {name: value for name, value in said.items() if value}

@@ -1,0 +1,87 @@
+"""
+Workbooks: a heading for each sheet, its cells as a table.
+
+A citation names the sheet: its name is a heading, its number the page.  Cells are shown as people see them, by the
+values that were last computed; hidden sheets are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from io import BytesIO
+from typing import Any
+
+from plumbline.corpus.extraction.archives import demand_sound
+from plumbline.corpus.extraction.builder import Builder
+from plumbline.corpus.extraction.model import Limits, Metadata, Part, Unreadable
+from plumbline.corpus.extraction.properties import core_properties
+from plumbline.corpus.extraction.tables import add_table
+
+_COLUMNS_AT_MOST = 1_000
+_MIDNIGHT = time()
+
+
+def read_xlsx(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part], Metadata]:
+    """
+    A workbook as its text, its title, its parts and its metadata.
+
+    Raises:
+        Unreadable: It is protected, damaged, or too large.
+    """
+    import openpyxl
+
+    demand_sound(content, entry="xl/workbook.xml")
+    workbook = openpyxl.load_workbook(BytesIO(content), read_only=True, data_only=True, keep_links=False)
+    sheets = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
+    if len(sheets) > limits.pages:
+        raise Unreadable(
+            "too_many_pages", f"The file has {len(sheets):,} sheets; the limit is {limits.pages:,}."
+        )
+    metadata: dict[str, str | int] = {**core_properties(content), "pages": len(sheets)}
+    builder = Builder(limits.characters)
+    for number, sheet in enumerate(sheets, 1):
+        rows = list(_rows(sheet, limits))
+        if rows:
+            builder.add(sheet.title, "heading", level=2, page=number, mark="## ")
+            add_table(builder, rows, page=number)
+    workbook.close()
+    title = metadata.get("title")
+    return builder.text, None if title is None else str(title), builder.parts, metadata
+
+
+def _rows(sheet: Any, limits: Limits) -> Iterator[list[str]]:
+    """The rows that hold something, without the empty columns at their right."""
+    sheet.reset_dimensions()  # what the file says of its size may be wrong
+    characters = 0
+    for row in sheet.iter_rows(max_col=_COLUMNS_AT_MOST):
+        cells = [shown(cell.value, getattr(cell, "number_format", "") or "") for cell in row]
+        while cells and not cells[-1]:
+            cells.pop()
+        characters += sum(map(len, cells))
+        if characters > limits.characters:
+            raise Unreadable(
+                "oversized", f"The document holds more than {limits.characters:,} characters of text."
+            )
+        if cells:
+            yield cells
+
+
+def shown(value: object, number_format: str = "") -> str:
+    """Return the value of a cell as a person reads it: dates in ISO 8601, figures without the dust of binary ones."""
+    match value:
+        case None:
+            said = ""
+        case bool():
+            said = str(value).upper()
+        case int() | float():
+            said = f"{value * 100:.10g} %" if "%" in number_format else f"{value:.15g}"
+        case datetime() if value.time() == _MIDNIGHT:
+            said = value.date().isoformat()
+        case datetime():
+            said = value.isoformat(" ", "seconds")
+        case date() | time():
+            said = value.isoformat()
+        case _:
+            said = str(value)
+    return said

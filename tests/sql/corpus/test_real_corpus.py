@@ -1,0 +1,42 @@
+"""A whole knowledge base of real files, awkward ones included: each is stored or refused for the right reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from plumbline.corpus.search import search
+
+REFUSED = {
+    "SHA256SUMS": "unsupported",
+    "formats/p-libreoffice-writer-password.pdf": "encrypted",
+    "formats/u-duplicate-paragraphs.doc": "unsupported",
+    "formats/u-eml-empty.eml": "malformed",
+    "formats/u-empty.xlsx": "empty",
+    "formats/u-pdf-password.pdf": "encrypted",
+    "link_queries.jsonl": "unsupported",
+}
+
+
+def test_all_of_it_is_accounted_for_and_the_second_time_costs_nothing(data_sets, ingest, rows, tools, run):
+    """Nothing crashes, nothing is missing, every kind is searchable, and a citation can name the page."""
+    folder = data_sets / "kb_docs"
+    files = sum(path.is_file() for path in folder.rglob("*"))
+
+    first = ingest(folder)
+
+    refused = {row["path"]: row["code"] for row in rows("select path, code from corpus.refused_document")}
+    assert REFUSED == refused
+    assert (files, files - len(REFUSED)) == (first["found"], first["stored"])
+    kinds = Counter(row["kind"] for row in rows("select kind from corpus.document"))
+    expected = {"markdown": 407, "rst": 110, "docx": 17, "pdf": 17, "eml": 9, "html": 8, "pptx": 3, "xlsx": 2}
+    assert {**expected, "csv": 1, "odt": 1, "rtf": 1} == dict(kinds)
+
+    best = search(tools, run, "Stanley Cups of the Maple Leafs since 67").hits[0]
+    assert ("formats/u-stanley-cups.xlsx", 1) == (best.path, best.page)
+    best = search(tools, run, "cultural impact of word processors, and a glimpse into their future").hits[0]
+    assert ("formats/d-multi_page.pdf", True) == (best.path, best.page > 1)
+
+    second = ingest(folder)
+    assert (files, files - len(REFUSED), 0, 0) == tuple(
+        second[name] for name in ("found", "unchanged", "stored", "requests")
+    )

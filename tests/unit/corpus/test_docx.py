@@ -1,0 +1,222 @@
+"""A Word document is read as its readers see it, with the pages that Word gave it."""
+
+from __future__ import annotations
+
+import io
+
+import docx
+import pytest
+from docx.oxml import OxmlElement, parse_xml
+from docx.oxml.ns import nsdecls
+
+from plumbline.corpus.extraction import Limits, Unreadable, extract
+from plumbline.corpus.extraction.docx import read_docx
+
+
+def read(document):
+    """What the reader makes of a document."""
+    made = io.BytesIO()
+    document.save(made)
+    return read_docx(made.getvalue(), Limits())
+
+
+def paragraph(inner: str):
+    """A paragraph of this XML."""
+    return parse_xml(f"<w:p {nsdecls('w')}>{inner}</w:p>")
+
+
+def run(text: str) -> str:
+    """A run of words, as XML."""
+    return f'<w:r><w:t xml:space="preserve">{text}</w:t></w:r>'
+
+
+def test_structure_is_kept():
+    """Title, headings, lists by their depth and number, quotes and tables, in order."""
+    document = docx.Document()
+    document.add_heading("Berths", 0)
+    document.add_heading("Prices", 1)
+    document.add_paragraph("A berth costs\nforty euros.")
+    document.add_paragraph("first", "List Bullet")
+    document.add_paragraph("deep", "List Bullet 2")
+    document.add_paragraph("one", "List Number")
+    document.add_paragraph("so it is said", "Quote")
+    table = document.add_table(2, 2)
+    for number, said in enumerate(["Boat", "Price", "A|B", "40"]):
+        table.cell(number // 2, number % 2).text = said
+    document.add_heading("Deep", 3)
+
+    text, title, parts, _ = read(document)
+
+    assert (
+        "# Berths\n\n# Prices\n\nA berth costs\nforty euros.\n\n- first\n  - deep\n- one\n\nso it is said\n\n"
+        "| Boat | Price |\n| A\\|B | 40 |\n\n### Deep"
+    ) == text
+    assert "Berths" == title
+    kinds = [
+        "heading",
+        "heading",
+        "paragraph",
+        "list_item",
+        "list_item",
+        "list_item",
+        "quote",
+        "table",
+        "heading",
+    ]
+    assert kinds == [part.kind for part in parts]
+    assert {None} == {part.page for part in parts}
+
+
+def test_numbered_lists_keep_their_numbers():
+    """A step is asked for by its number; an item begins the list below it anew."""
+    document = docx.Document()
+    numbering = document.part.numbering_part.element
+    levels = "".join(
+        f'<w:lvl w:ilvl="{level}"><w:numFmt w:val="{kind}"/></w:lvl>'
+        for level, kind in enumerate(("decimal", "lowerLetter"))
+    )
+    numbering.insert(
+        0, parse_xml(f'<w:abstractNum {nsdecls("w")} w:abstractNumId="90">{levels}</w:abstractNum>')
+    )
+    numbering.append(parse_xml(f'<w:num {nsdecls("w")} w:numId="91"><w:abstractNumId w:val="90"/></w:num>'))
+    for level, said in ((0, "open"), (1, "key"), (1, "turn"), (0, "enter"), (1, "shut")):
+        properties = f'<w:pPr><w:numPr><w:ilvl w:val="{level}"/><w:numId w:val="91"/></w:numPr></w:pPr>'
+        document.element.body.insert(-1, paragraph(properties + run(said)))
+
+    assert "1. open\n  1. key\n  2. turn\n2. enter\n  1. shut" == read(document)[0]
+
+
+def test_pages_are_as_word_laid_them_out():
+    """A paragraph is on the page that it begins on; without any sign of pages there are none."""
+    document = docx.Document()
+    for inner in (
+        run("one"),
+        "<w:r><w:lastRenderedPageBreak/></w:r>" + run("two"),
+        run("still two ") + "<w:r><w:lastRenderedPageBreak/></w:r>" + run("and on"),
+        run("three"),
+    ):
+        document.element.body.insert(-1, paragraph(inner))
+
+    parts = read(document)[2]
+
+    assert [1, 2, 2, 3] == [part.page for part in parts]
+
+
+def test_what_word_hides_in_wrappers_is_read_and_what_was_deleted_is_not():
+    """Content controls, accepted insertions, links and text boxes hold text as others do; each text comes once."""
+    document = docx.Document()
+    body = document.element.body
+    body.insert(
+        0,
+        parse_xml(
+            f"<w:sdt {nsdecls('w')}><w:sdtContent><w:p>{run('controlled')}</w:p></w:sdtContent></w:sdt>"
+        ),
+    )
+    body.insert(
+        1,
+        paragraph(
+            f"{run('kept ')}<w:ins w:id='1' w:author='a'>{run('added')}</w:ins><w:del w:id='2' w:author='a'>"
+            "<w:r><w:delText>gone</w:delText></w:r></w:del>"
+        ),
+    )
+    body.insert(
+        2,
+        paragraph(f"<w:hyperlink>{run('linked')}</w:hyperlink><w:r><w:instrText>PAGEREF</w:instrText></w:r>"),
+    )
+    box = f"<w:txbxContent><w:p>{run('boxed')}</w:p></w:txbxContent>"
+    space = 'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+    body.insert(
+        3,
+        parse_xml(
+            f"<w:p {nsdecls('w')} {space}>{run('beside')}<w:r><mc:AlternateContent>"
+            f"<mc:Choice Requires='wps'>{box}</mc:Choice>"
+            f"<mc:Fallback>{box}</mc:Fallback></mc:AlternateContent></w:r></w:p>"
+        ),
+    )
+
+    assert "controlled\n\nkept added\n\nlinked\n\nbeside\n\nboxed" == read(document)[0]
+
+
+def test_footnotes_are_read():
+    """They say what the text does not."""
+    document = docx.Document()
+    document.add_paragraph("A berth costs forty euros.")
+    from docx.opc.constants import RELATIONSHIP_TYPE
+    from docx.opc.packuri import PackURI
+    from docx.opc.part import Part
+
+    notes = (
+        f"<w:footnotes {nsdecls('w')}><w:footnote w:type='separator'><w:p>{run('---')}</w:p></w:footnote>"
+        f"<w:footnote w:id='2'><w:p>{run('Water included.')}</w:p></w:footnote></w:footnotes>"
+    )
+    kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml"
+    part = Part(PackURI("/word/footnotes.xml"), kind, notes.encode(), document.part.package)
+    document.part.relate_to(part, RELATIONSHIP_TYPE.FOOTNOTES)
+
+    assert "A berth costs forty euros.\n\nWater included." == read(document)[0]
+
+
+def test_what_it_says_of_itself_is_kept_and_nothing_is_made_up():
+    """The same file gives the same answer tomorrow."""
+    document = docx.Document()
+    document.add_paragraph("x")
+    document.core_properties.title = "Berths 2026"
+    document.core_properties.author = "Harbour office"
+    text, title, _, metadata = read(document)
+
+    assert ("x", "Berths 2026", "Harbour office") == (text, title, metadata["author"])
+    assert metadata == read(document)[3]
+
+
+def test_a_frame_of_one_cell_is_no_table():
+    """People put warnings into boxes."""
+    document = docx.Document()
+    cell = document.add_table(1, 1).cell(0, 0)
+    cell.text = "Mind the step."
+    cell.add_paragraph("It is high.")
+
+    text, _, parts, _ = read(document)
+
+    assert "Mind the step.\n\nIt is high." == text
+    assert ["paragraph", "paragraph"] == [part.kind for part in parts]
+
+
+@pytest.mark.parametrize(("depth", "read_at_all"), [(100, True), (300, False)])
+def test_deep_nesting_is_read_or_refused(depth, read_at_all):
+    """A file made on purpose has boxes in boxes: none of its words goes missing without a sign."""
+    document = docx.Document()
+    inner = parse_xml(f"<w:p {nsdecls('w')}>{run('deep')}</w:p>")
+    for _ in range(depth):
+        outer = OxmlElement("w:sdt")
+        outer.append(inner)
+        inner = outer
+    document.element.body.insert(0, inner)
+    made = io.BytesIO()
+    document.save(made)
+
+    if read_at_all:
+        assert "deep" == extract(made.getvalue(), "docx", "a.docx").text
+    else:
+        with pytest.raises(Unreadable, match="parser failed"):
+            extract(made.getvalue(), "docx", "a.docx")
+
+
+@pytest.mark.parametrize("cut", [100, 5_000])
+def test_a_damaged_file_is_refused(cut):
+    """With a sentence, not a trace."""
+    made = io.BytesIO()
+    docx.Document().save(made)
+
+    with pytest.raises(Unreadable, match="damaged"):
+        read_docx(made.getvalue()[:cut], Limits())
+
+
+def test_too_long_a_text_is_refused():
+    """Its memory is ours."""
+    document = docx.Document()
+    document.add_paragraph("word " * 100)
+    made = io.BytesIO()
+    document.save(made)
+
+    with pytest.raises(Unreadable, match="more than 100 characters"):
+        read_docx(made.getvalue(), Limits(characters=100))

@@ -1,0 +1,77 @@
+"""reStructuredText is read for its words and its structure; it opens nothing and runs nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from plumbline.corpus.extraction import Limits
+from plumbline.corpus.extraction.rst import read_rst
+
+
+def read(source: str):
+    """What the reader makes of a source."""
+    return read_rst(source.encode(), Limits())
+
+
+def test_structure_is_kept():
+    """Headings by their underlines, lists, definitions, quotes, code and tables."""
+    text, title, parts, _ = read(
+        "Berths\n======\n\nA *berth* costs ``40`` euros.\n\nPrices\n------\n\n- one\n\n  more\n\n  - deep\n- two\n\n"
+        "3. third\n4. fourth\n\nterm\n   what it means\n\n   quoted?\n\n::\n\n   code  here\n\n"
+        "=====  =====\nBoat   Price\n=====  =====\nsmall  40\n=====  =====\n"
+    )
+
+    assert (
+        "# Berths\n\nA berth costs 40 euros.\n\n## Prices\n\n- one\n  more\n  - deep\n- two\n3. third\n4. fourth\n"
+        "- term\n  what it means\n  quoted?\n\ncode  here\n\n| Boat | Price |\n| small | 40 |"
+    ) == text
+    assert "Berths" == title
+    assert {"heading", "paragraph", "list_item", "code", "table"} == {part.kind for part in parts}
+
+
+def test_what_only_sphinx_knows_keeps_its_words():
+    """Half of all documentation is written for it."""
+    text, *_ = read(
+        "See :ref:`the prices <prices>` and :class:`Berth`.\n\n.. versionadded:: 2.0\n   Night berths.\n\n"
+        ".. unheard-of:: argument\n   :option: value\n\n   Its *contents*.\n\n"
+        ".. toctree::\n   :maxdepth: 2\n\n   prices\n\nEnd.\n"
+    )
+
+    for said in ("See the prices and Berth.", "Night berths.", "argument", "Its contents.", "End."):
+        assert said in text
+    assert "maxdepth" not in text
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        ".. include:: /etc/passwd\n\nEnd.",
+        ".. raw:: html\n   :file: /etc/passwd\n\nEnd.",
+        ".. csv-table::\n   :file: /etc/passwd\n\nEnd.",
+        ".. literalinclude:: /etc/passwd\n\nEnd.",
+    ],
+)
+def test_nothing_is_opened(source):
+    """A document is a stranger's; its wishes are words."""
+    text, *_ = read(source)
+
+    assert "root:" not in text
+    assert "End." in text
+
+
+def test_the_headers_of_a_proposal_are_what_it_says_of_itself():
+    """Python's enhancement proposals begin like mails."""
+    text, title, _, metadata = read(
+        "PEP: 8\nTitle: Style Guide\nAuthor: A <a@example>\n\nAbstract\n========\n\nWords.\n"
+    )
+
+    assert "# PEP 8 – Style Guide\n\n## Abstract\n\nWords." == text
+    assert ("PEP 8 – Style Guide", "A <a@example>") == (title, metadata["author"])
+
+
+def test_broken_markup_keeps_its_words():
+    """People write it by hand."""
+    text, *_ = read("Title\n===\n\n*never closed and `nor this\n\n- a\nb\n\n.. code-block::python\n\n   x\n")
+
+    for said in ("Title", "never closed", "nor this", "- a"):
+        assert said in text
