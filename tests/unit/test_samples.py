@@ -11,7 +11,7 @@ import pytest
 
 from plumbline.core.settings import PROJECT_ROOT
 from plumbline.corpus.extraction import Unreadable, extract
-from plumbline.corpus.intake import kind_of
+from plumbline.corpus.kinds import kind_of
 
 SAMPLES = PROJECT_ROOT / "samples"
 DOCUMENTS = SAMPLES / "documents"
@@ -41,11 +41,11 @@ _RESERVED = re.compile(
 
 @cache
 def said(path):
-    """What a file says: its source, and of a PDF its text; nothing of one that cannot be read."""
-    if path.suffix != ".pdf":
+    """What a file says: its source where that is text, and else what is read; nothing of one that cannot be."""
+    if path.suffix not in {".pdf", ".docx", ".pptx", ".xlsx", ".odt", ".rtf", ".eml"}:
         return path.read_text(encoding="utf-8")
     try:
-        return extract(path.read_bytes(), "pdf", path.name).text
+        return extract(path.read_bytes(), kind_of(path.name), path.name).text
     except Unreadable:
         return ""
 

@@ -48,7 +48,7 @@ def test_structure_is_kept():
     text, title, parts, _ = read(document)
 
     assert (
-        "# Berths\n\n# Prices\n\nA berth costs\nforty euros.\n\n- first\n  - deep\n- one\n\nso it is said\n\n"
+        "# Berths\n\n# Prices\n\nA berth costs\nforty euros.\n\n- first\n  - deep\n1. one\n\nso it is said\n\n"
         "| Boat | Price |\n| A\\|B | 40 |\n\n### Deep"
     ) == text
     assert "Berths" == title
@@ -137,23 +137,30 @@ def test_what_word_hides_in_wrappers_is_read_and_what_was_deleted_is_not():
     assert "controlled\n\nkept added\n\nlinked\n\nbeside\n\nboxed" == read(document)[0]
 
 
-def test_footnotes_are_read():
-    """They say what the text does not."""
+def test_notes_are_read_where_they_are_referred_to():
+    """They say what the text does not, and belong to its section; one that nothing refers to comes last."""
     document = docx.Document()
-    document.add_paragraph("A berth costs forty euros.")
+    document.element.body.insert(
+        0, paragraph(run("A berth costs forty euros.") + "<w:r><w:footnoteReference w:id='2'/></w:r>")
+    )
+    document.add_heading("Other", 1)
     from docx.opc.constants import RELATIONSHIP_TYPE
     from docx.opc.packuri import PackURI
     from docx.opc.part import Part
 
     notes = (
         f"<w:footnotes {nsdecls('w')}><w:footnote w:type='separator'><w:p>{run('---')}</w:p></w:footnote>"
-        f"<w:footnote w:id='2'><w:p>{run('Water included.')}</w:p></w:footnote></w:footnotes>"
+        f"<w:footnote w:id='2'><w:p>{run(' Water included.')}</w:p></w:footnote>"
+        f"<w:footnote w:id='3'><w:p>{run('Nobody refers to me.')}</w:p></w:footnote></w:footnotes>"
     )
     kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml"
     part = Part(PackURI("/word/footnotes.xml"), kind, notes.encode(), document.part.package)
     document.part.relate_to(part, RELATIONSHIP_TYPE.FOOTNOTES)
 
-    assert "A berth costs forty euros.\n\nWater included." == read(document)[0]
+    assert (
+        "A berth costs forty euros.\n\nWater included.\n\n# Other\n\nNobody refers to me."
+        == read(document)[0]
+    )
 
 
 def test_what_it_says_of_itself_is_kept_and_nothing_is_made_up():

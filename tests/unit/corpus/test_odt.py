@@ -52,6 +52,27 @@ def test_structure_is_kept():
     ]
 
 
+def test_numbered_lists_keep_their_numbers():
+    """A step is asked for by its number; a second paragraph of an item has none."""
+    document = odfdo.Document("text")
+    document.body.clear()
+    style = (
+        '<text:list-style style:name="Steps"><text:list-level-style-number text:level="1" style:num-format="1"/>'
+        '<text:list-level-style-bullet text:level="2" text:bullet-char="-"/></text:list-style>'
+    )
+    document.insert_style(odfdo.Element.from_tag(style), automatic=True)
+    steps = (
+        '<text:list text:style-name="Steps"><text:list-item><text:p>open</text:p><text:p>slowly</text:p><text:list>'
+        "<text:list-item><text:p>key</text:p></text:list-item></text:list></text:list-item>"
+        "<text:list-item><text:p>enter</text:p></text:list-item></text:list>"
+    )
+    document.body.append(odfdo.Element.from_tag(steps))
+    made = io.BytesIO()
+    document.save(made)
+
+    assert "1. open\n  slowly\n  - key\n2. enter" == read_odt(made.getvalue(), Limits())[0]
+
+
 def test_pages_are_as_they_were_laid_out():
     """A soft page break stands where the writing program began a new page."""
     content = saved(

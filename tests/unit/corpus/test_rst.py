@@ -42,6 +42,11 @@ def test_what_only_sphinx_knows_keeps_its_words():
     assert "maxdepth" not in text
 
 
+def test_a_warning_stays_a_warning():
+    """Its label is half of what it says."""
+    assert read(".. warning::\n\n   Hot water.\n")[0] == "Warning:\n\nHot water."
+
+
 @pytest.mark.parametrize(
     "source",
     [

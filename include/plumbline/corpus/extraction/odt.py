@@ -19,6 +19,7 @@ from plumbline.corpus.extraction.text import shorten
 _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _SVG = "{urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0}"
+_STYLE = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
 _OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 # Indexes repeat headings; what was deleted is kept aside; comments and the numbers of notes are not the text's own.
 _UNSAID = {
@@ -47,7 +48,12 @@ def read_odt(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part
     document = odfdo.Document(BytesIO(content))
     metadata = _metadata(document.meta)
     body = document.body._xml_element  # noqa: SLF001 - the tree itself, which has an order
-    reader = _Reader(Builder(limits.characters), paged=body.find(f".//{_TEXT}soft-page-break") is not None)
+    roots = (body.getroottree().getroot(), document.styles.root._xml_element)  # noqa: SLF001 - likewise
+    reader = _Reader(
+        Builder(limits.characters),
+        paged=body.find(f".//{_TEXT}soft-page-break") is not None,
+        numbered=frozenset(style for root in roots for style in _numbered(root)),
+    )
     reader.read(body)
     parts = reader.builder.parts
     headings = [part.title for part in parts if part.kind == "heading" and part.title]
@@ -58,10 +64,12 @@ def read_odt(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part
 class _Reader:
     """Walks block by block; keeps count of pages."""
 
-    def __init__(self, builder: Builder, *, paged: bool) -> None:
+    def __init__(self, builder: Builder, *, paged: bool, numbered: frozenset[tuple[str, int]]) -> None:
         self.builder = builder
         self._paged = paged
         self._page = 1
+        self._numbered = numbered
+        self._mark = ""
 
     def read(self, root: Any, listed: int = 0) -> None:
         """Add the blocks below an element, in order; `listed` is the depth of the list around it."""
@@ -75,8 +83,18 @@ class _Reader:
                 self._page += 1
             elif tag == f"{_TABLE}table":
                 self._table(child)
+            elif tag == f"{_TEXT}list":
+                self._list(child, listed + 1)
             else:
-                self.read(child, listed + (tag == f"{_TEXT}list"))
+                self.read(child, listed)
+
+    def _list(self, element: Any, depth: int) -> None:
+        """The items of a list, numbered where its style says so; a list inside another takes that one's style."""
+        named = (one.get(f"{_TEXT}style-name") for one in (element, *element.iterancestors(f"{_TEXT}list")))
+        numbered = (next(filter(None, named), ""), depth) in self._numbered
+        for number, item in enumerate(element, 1):
+            self._mark = f"{number}. " if numbered else "- "
+            self.read(item, depth)
 
     def _paragraph(self, paragraph: Any, tag: str, listed: int) -> None:
         aside: list[Any] = []
@@ -89,7 +107,8 @@ class _Reader:
                 " ".join(said.split()), "heading", level=level, page=page, mark="#" * level + " "
             )
         elif listed:
-            mark = "  " * (min(listed, 10) - 1) + "- "
+            # Only the first paragraph of an item has its mark.
+            mark, self._mark = "  " * (min(listed, 10) - 1) + (self._mark or "  "), ""
             self.builder.add(said.strip(), "list_item", level=listed, page=page, mark=mark)
         else:
             self.builder.add(said, "paragraph", page=page)
@@ -130,6 +149,15 @@ class _Reader:
 
     def _cell(self, cell: Any) -> str:
         return " ".join("".join(self._words(part, [])) for part in cell.iter(f"{_TEXT}p", f"{_TEXT}h"))
+
+
+def _numbered(root: Any) -> Iterator[tuple[str, int]]:
+    """The levels, from 1, of list styles that number their items."""
+    for style in root.iter(f"{_TEXT}list-style"):
+        for level in style.iter(f"{_TEXT}list-level-style-number"):
+            depth = level.get(f"{_TEXT}level") or ""
+            if depth.isdigit() and level.get(f"{_STYLE}num-format"):
+                yield style.get(f"{_STYLE}name") or "", int(depth)
 
 
 def _cells(row: Any) -> Iterator[Any]:

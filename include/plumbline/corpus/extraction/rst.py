@@ -93,6 +93,7 @@ class _Reader:
             **dict.fromkeys(_UNSAID, lambda *_: None),
             "section": lambda node, place: self.read(node, _Place(place.level + 1, 0, place.kind)),
             "block_quote": lambda node, place: self.read(node, replace(place, kind="quote")),
+            **dict.fromkeys(_ADMONITIONS, self._admonition),
             "table": self._table,
         }
 
@@ -107,6 +108,10 @@ class _Reader:
     def _heading(self, node: Any, place: _Place) -> None:
         level = min(max(place.level, 1), 6)
         self._builder.add(_words(node), "heading", level=level, mark="#" * level + " ")
+
+    def _admonition(self, node: Any, place: _Place) -> None:
+        self._builder.add(f"{type(node).__name__.title()}:", "paragraph")
+        self.read(node, place)
 
     def _code(self, node: Any, _: _Place) -> None:
         self._builder.add(node.astext(), "code")
@@ -161,6 +166,7 @@ _UNSAID = (
     "image_reference",
     "decoration",
 )
+_ADMONITIONS = ("attention", "caution", "danger", "error", "hint", "important", "note", "tip", "warning")
 _LISTS = ("bullet_list", "enumerated_list", "definition_list", "field_list", "option_list")
 _PARAGRAPHS = ("paragraph", "line_block", "attribution", "caption", "term")
 

@@ -178,7 +178,8 @@ def plain_parts(text: str) -> Iterator[Part]:
     marks: list[str] = []
     for start, end in paragraphs(text):
         if "\n" not in (paragraph := text[start:end]):
-            yield Part(start, end, "list_item" if _ITEM.match(paragraph) else "paragraph", 0)
+            item = _ITEM.match(paragraph)
+            yield Part(start, end, "list_item", _depth(item)) if item else Part(start, end, "paragraph")
         elif _UNDERLINE.search(paragraph):
             yield from _underlined(text, start, end, marks)
         elif _ITEM.search(paragraph):
@@ -237,12 +238,17 @@ def _underlined(text: str, start: int, end: int, marks: list[str]) -> Iterator[P
 
 def _items(paragraph: str, offset: int) -> Iterator[Part]:
     """A paragraph whose lines are items, perhaps after a sentence that announces them."""
-    starts = [(found.start(), 1 + len(found[1].expandtabs(4)) // 2) for found in _ITEM.finditer(paragraph)]
+    starts = [(found.start(), _depth(found)) for found in _ITEM.finditer(paragraph)]
     if starts[0][0] > 0:
         yield Part(offset, offset + starts[0][0], "paragraph")
     ends = [start for start, _ in starts[1:]] + [len(paragraph)]
     for (start, level), end in zip(starts, ends, strict=True):
-        yield Part(offset + start, offset + end, "list_item", min(level, 6))
+        yield Part(offset + start, offset + end, "list_item", level)
+
+
+def _depth(item: re.Match[str]) -> int:
+    """How deep an item lies, by the blanks before it, from 1."""
+    return min(1 + len(item[1].expandtabs(4)) // 2, 6)
 
 
 def _without_mark(sample: bytes) -> str | None:
