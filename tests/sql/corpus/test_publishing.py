@@ -13,7 +13,7 @@ from plumbline.core.db import Database
 from plumbline.core.errors import ChecksFailed
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
-from plumbline.corpus import preparing, scanning
+from plumbline.corpus import readers, scanning
 from plumbline.corpus import search as search_module
 from plumbline.corpus.extraction import Unreadable
 from plumbline.corpus.ingesting import load
@@ -289,7 +289,7 @@ def test_a_file_that_was_too_much_for_its_reader_is_tried_again_after_a_day(
     ingest, inbox, scratch, database, monkeypatch
 ):
     """The machine may have been busy; until then it is refused without reading it."""
-    real, read = preparing.extract, []
+    real, read = readers.extract, []
 
     def strained(content, kind, path):
         read.append(path)
@@ -297,7 +297,7 @@ def test_a_file_that_was_too_much_for_its_reader_is_tried_again_after_a_day(
             raise Unreadable("timeout", "Reading it took more than 30 seconds.")
         return real(content, kind, path)
 
-    monkeypatch.setattr(preparing, "extract", strained)
+    monkeypatch.setattr(readers, "extract", strained)
     assert 1 == ingest()["refused"]
     read.clear()
     assert 1 == ingest()["refused"]
@@ -308,7 +308,7 @@ def test_a_file_that_was_too_much_for_its_reader_is_tried_again_after_a_day(
     assert 1 == ingest()["refused"]
     assert ["prices.txt"] == read
     read.clear()
-    monkeypatch.setattr(preparing, "extract", real)
+    monkeypatch.setattr(readers, "extract", real)
     assert 1 == ingest()["refused"]
     with psycopg.connect(scratch.server.admin_url(database), autocommit=True) as admin:
         admin.execute("update corpus.refused_document set tried_at = now() - interval '25 hours'")
