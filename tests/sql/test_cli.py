@@ -340,3 +340,49 @@ def test_lines_stay_whole_in_a_pipe(environment, plumbline, tmp_path):
     assert "long-name" in done.stdout
     assert ["  long-name-"] == [line[:12] for line in done.stdout.splitlines() if "supported" in line]
     assert [] == [line for line in done.stdout.splitlines() if line != line.rstrip()]
+
+
+def test_documents_are_listed_with_what_was_refused_and_what_changed(plumbline, tmp_path):
+    """For a person, and as JSON for a program; nothing is cut in silence."""
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    (folder / "hours.md").write_text("# Hours\n\nFrom eight to six.\n")
+    (folder / "berths.md").write_text("# Berths\n\nForty euros.\n")
+    (folder / "old.doc").write_bytes(b"old")
+    plumbline("ingest", str(folder))
+    (folder / "hours.md").write_text("# Hours\n\nFrom nine to five.\n")
+    plumbline("ingest", str(folder))
+
+    listed, cut = plumbline("documents"), plumbline("documents", "-n", "1")
+    refused, changed = plumbline("documents", "refused"), plumbline("documents", "changes", "--since", "1h")
+    diff = plumbline("documents", "diff", "hours.md")
+    as_json = [
+        json.loads(plumbline("documents", *words, "--json").stdout) for words in ((), ("diff", "hours.md"))
+    ]
+
+    assert ["berths.md  Berths", "hours.md  Hours"] == listed.stdout.splitlines()[0:4:2]
+    assert "1 document, and more: --limit shows them." in cut.stdout
+    assert "Files ending in .doc are not supported; save a copy as .docx." in refused.stdout
+    assert ["changed", "added", "added", "refused"] == [
+        line.split()[2] for line in changed.stdout.splitlines()[:4]
+    ]
+    assert "-From eight to six." in diff.stdout.splitlines()
+    assert (2, True) == (len(as_json[0]["documents"]), as_json[0]["complete"])
+    assert 64 == len(as_json[1]["newer"]["text_sha256"])
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("documents", "changes", "--since", "yesterday"), 1, "is no moment"),
+        (("documents", "diff", "nothing.md"), 1, "No document is, or was"),
+        (("documents", "--kind", "word"), 2, "'word' is none of"),
+        (("documents", "--source", "nobody"), 1, "There is no source 'nobody'"),
+    ],
+)
+def test_mistakes_about_documents_are_told(plumbline, words, code, said):
+    """In a sentence."""
+    done = plumbline(*words)
+
+    assert (code, "") == (done.returncode, done.stdout)
+    assert said in " ".join(done.stderr.split())

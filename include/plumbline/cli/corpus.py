@@ -137,12 +137,10 @@ def search(
     from plumbline.corpus.search import search as run_search
     from plumbline.corpus.sources import find_source, known_sources
 
-    if kind is not None and kind not in _KINDS:
-        raise typer.BadParameter(f"{kind!r} is none of {', '.join(_KINDS)}.", param_hint="'--kind'")
     filters = Filters(
         path_prefix=path,
         language=language and language.lower(),
-        kind=kind,
+        kind=kind_named(kind),
         metadata=metadata_of(metadata or []),
     )
     with working("search", tenant) as (tools, run):
@@ -174,6 +172,18 @@ def check(
         print_json(receipt)
     else:
         console.print(f"{receipt['passed']} of {receipt['checks']} checks of {suite} passed.")
+
+
+def kind_named(kind: str | None) -> str | None:
+    """
+    Return the kind of document that somebody names.  Pure.
+
+    Raises:
+        BadParameter: There is none of this name.
+    """
+    if kind is not None and kind not in _KINDS:
+        raise typer.BadParameter(f"{kind!r} is none of {', '.join(_KINDS)}.", param_hint="'--kind'")
+    return kind
 
 
 def metadata_of(entries: list[str]) -> dict[str, Any]:

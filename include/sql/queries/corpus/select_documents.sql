@@ -2,11 +2,9 @@
 select
     source.name as source, document.path, document.document_id, document.version_id, document.title, document.kind,
     document.language, document.bytes, document.first_published_at, document.published_at, document.metadata,
-    (select count(*) from corpus.chunk where chunk.document_id = document.document_id) as chunks,
-    refused.reason as refused_since
+    (select count(*) from corpus.chunk where chunk.document_id = document.document_id) as chunks
 from corpus.document
 join corpus.source on source.source_id = document.source_id
-left join corpus.refused_document as refused on refused.source_id = document.source_id and refused.path = document.path
 where (%(source)s::text is null or source.name = %(source)s)
     and (%(path)s::text is null or starts_with(document.path, %(path)s))
     and (%(kind)s::text is null or document.kind = %(kind)s)

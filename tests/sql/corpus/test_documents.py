@@ -1,0 +1,154 @@
+"""Who runs a knowledge base asks what is in it, what is not and why, what changed, and what a version said before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from plumbline.corpus import documents
+from plumbline.corpus.documents import NoMoment, NoSuchDocument, Scope, TextGone, moment
+from plumbline.corpus.sources import UnknownSource, known_source
+
+EVER = datetime(2000, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def test_what_is_in_is_listed_to_its_end(ingest, inbox, tools, run, monkeypatch):
+    """Whatever the size of a page, each document comes once, in the order of its path."""
+    for number in range(12):
+        (inbox / f"berth-{number:02}.md").write_text(f"# Berth {number}\n\nIt is {number + 5} metres long.\n")
+    ingest()
+    monkeypatch.setattr(documents, "_PAGE", 5)
+
+    found = list(documents.documents(tools, run, Scope()))
+
+    paths = [row["path"] for row in found]
+    assert sorted(paths) == paths
+    assert 15 == len(set(paths))
+    assert ("Berth 3", "markdown", 1) == tuple(found[3][name] for name in ("title", "kind", "chunks"))
+    assert 12 == len(list(documents.documents(tools, run, Scope(path="berth-"))))
+    assert ["prices.txt"] == [row["path"] for row in documents.documents(tools, run, Scope(kind="text"))]
+    assert [] == list(documents.documents(tools, run, Scope(source="another")))
+
+
+def test_what_was_refused_is_listed_with_its_reason(ingest, inbox, tools, run):
+    """And whether an earlier version is still searchable."""
+    ingest()
+    (inbox / "prices.txt").write_bytes(b"")
+    (inbox / "plan.zip").write_bytes(b"PK")
+    ingest()
+
+    found = {row["path"]: row for row in documents.refusals(tools, run, Scope())}
+
+    assert {"prices.txt": "empty", "plan.zip": "unsupported"} == {
+        path: row["code"] for path, row in found.items()
+    }
+    assert not found["plan.zip"]["still_published"]
+
+
+def test_what_changed_since_when(ingest, inbox, tools, run, rows):
+    """Each commit by its own moment: what came, what became another, what went, what was refused."""
+    ingest()
+    assert {"added"} == {row["what"] for row in documents.changes(tools, run, Scope(), since=EVER, most=100)}
+    (inbox / "hours.md").write_text("# Opening hours\n\nFrom nine to five.\n")
+    (inbox / "prices.txt").unlink()
+    (inbox / "boats.md").write_text("# Boats\n\nThe tug is called Marianne.\n")
+    (inbox / "empty.md").write_bytes(b"")
+    (first,) = rows("select max(published_at) as at from corpus.document")
+    since = first["at"] + timedelta(microseconds=1)
+    ingest()
+
+    found = documents.changes(tools, run, Scope(), since=since, most=100)
+
+    assert {
+        "hours.md": "changed",
+        "prices.txt": "removed",
+        "boats.md": "added",
+        "empty.md": "refused",
+    } == {row["path"]: row["what"] for row in found}
+    assert 4 == len(found)
+    assert ["boats.md"] == [
+        row["path"] for row in documents.changes(tools, run, Scope(path="boat"), since=since, most=9)
+    ]
+    assert 2 == len(documents.changes(tools, run, Scope(), since=since, most=2))
+
+
+def test_a_diff_shows_what_two_versions_say(ingest, inbox, tools, run):
+    """The two latest, or any two by the beginning of their ids."""
+    ingest()
+    for hours in ("From nine to five.", "From ten to four."):
+        (inbox / "hours.md").write_text(f"# Opening hours\n\n{hours}\n")
+        ingest()
+
+    latest = documents.difference(tools, run, "hours.md")
+    known = documents.versions(tools, run, "hours.md")
+    whole = documents.difference(tools, run, "hours.md", older=str(known[-1]["version_id"])[:8])
+
+    assert ["-From nine to five.", "+From ten to four."] == [
+        line for line in latest.lines if line[0] in "+-" and not line.startswith(("+++", "---"))
+    ]
+    assert "-The harbour office opens at eight and closes at six." in whole.lines
+    assert latest == documents.difference(tools, run, str(known[0]["document_id"]))
+
+
+def test_what_cannot_be_compared_says_why(ingest, inbox, tools, run, tmp_path):
+    """No such path, one version only, two sources with one path, a version of another document, a text that is gone."""
+    ingest()
+    with pytest.raises(NoSuchDocument, match=r"No document is, or was, at 'nothing\.md'"):
+        documents.difference(tools, run, "nothing.md")
+    with pytest.raises(NoSuchDocument, match="no version before"):
+        documents.difference(tools, run, "hours.md")
+    with pytest.raises(NoSuchDocument, match="No version begins with 'ffff'"):
+        documents.difference(tools, run, "hours.md", older="ffff")
+    (inbox / "hours.md").write_text("# Opening hours\n\nFrom nine to five.\n")
+    ingest()
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "hours.md").write_text("# Hours\n\nNever.\n")
+    ingest(tmp_path / "more")
+    with pytest.raises(NoSuchDocument, match="Several sources"):
+        documents.difference(tools, run, "hours.md")
+    source = known_source(tools, run, str(inbox)).name
+    assert documents.difference(tools, run, "hours.md", source=source).lines
+    (inbox / "hours.md").unlink()
+    ingest()
+    with pytest.raises(TextGone, match=r"hours\.md has left its source"):
+        documents.difference(tools, run, "hours.md", source=source)
+
+
+def test_another_tenant_sees_nothing(ingest, tools, run):
+    """Lists and texts are held to the tenant as searches are."""
+    import dataclasses
+
+    ingest()
+    other = dataclasses.replace(run, tenant="other")
+
+    assert [] == list(documents.documents(tools, other, Scope()))
+    assert [] == documents.changes(tools, other, Scope(), since=EVER, most=10)
+    with pytest.raises(NoSuchDocument):
+        documents.versions(tools, other, "hours.md")
+    with pytest.raises(UnknownSource):
+        known_source(tools, other, "anything")
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("36h", NOW - timedelta(hours=36)),
+        ("7d", NOW - timedelta(days=7)),
+        ("2 W", NOW - timedelta(weeks=2)),
+        ("90m", NOW - timedelta(minutes=90)),
+        ("2026-11-01", datetime(2026, 11, 1, tzinfo=UTC)),
+        ("2026-11-01T09:30+02:00", datetime(2026, 11, 1, 7, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_moment_is_read_as_people_write_it(said, meant):
+    """Ago, or on a day."""
+    assert meant == moment(said, NOW)
+
+
+@pytest.mark.parametrize("said", ["", "yesterday", "7", "7y", "2026-13-01", "99999w"])
+def test_what_is_no_moment_is_told_of(said):
+    """With what would be one."""
+    with pytest.raises(NoMoment, match="is no moment: write 36h"):
+        moment(said, NOW)
