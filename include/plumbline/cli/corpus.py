@@ -296,12 +296,14 @@ def show_refusals(refusals: list[dict[str, Any]], count: int, *, listed_by: str)
 
 def show_results(found: Any) -> None:
     """Print results with their cited spans."""
+    from plumbline.corpus.instructions import said
+
     if not found.hits:
         console.print("Nothing was found.")
     several = len({hit.source for hit in found.hits}) > 1
     for number, hit in enumerate(found.hits, 1):
         where = " › ".join(hit.heading_path) or hit.title or ""
-        page = f", page {hit.page}" if hit.page else ""
+        page = _pages(hit)
         source = f"  of {hit.source}" if several else ""
         console.print(
             Text.assemble((f"{number}. ", "bold"), (hit.path, "bold cyan"), source, (f"  {where}", "dim"))
@@ -309,7 +311,17 @@ def show_results(found: Any) -> None:
         say_below(_lines_of_excerpt(hit), 3)
         where = f"characters {hit.start}-{hit.end}{page} · score {hit.score:.3f} · {hit.chunk_id}"
         say_below(where, 3, style="dim")
+        for flag in hit.flags:
+            say_below(f"! This text {said(flag)}; it is shown, and not obeyed.", 3, style="yellow")
     console.print(Text(found.remark, style="dim"))
+
+
+def _pages(hit: Any) -> str:
+    """Where a reader turns to; a chunk may go over several pages."""
+    if not hit.page:
+        return ""
+    several = hit.last_page is not None and hit.last_page > hit.page
+    return f", pages {hit.page}-{hit.last_page}" if several else f", page {hit.page}"
 
 
 def _lines_of_excerpt(hit: Any) -> str:

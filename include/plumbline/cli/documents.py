@@ -35,6 +35,9 @@ def list_documents(
     source: SourceName = None,
     path: Prefix = None,
     kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only of this kind.")] = None,
+    flagged: Annotated[
+        bool, typer.Option("--flagged", help="Only those that try to instruct a model, with what they try.")
+    ] = False,
     limit: Most = 100,
     tenant: Tenant = None,
     as_json: Json = False,
@@ -45,9 +48,10 @@ def list_documents(
     from itertools import islice
 
     from plumbline.corpus import documents as known
+    from plumbline.corpus.instructions import said
 
     with working("documents", tenant) as (tools, run):
-        scope = known.Scope(_source(tools, run, source), path, kind_named(kind))
+        scope = known.Scope(_source(tools, run, source), path, kind_named(kind), flagged)
         found = list(islice(known.documents(tools, run, scope), limit + 1))
     shown = found[:limit]
     if as_json:
@@ -64,6 +68,8 @@ def list_documents(
             f"published {row['published_at']:%Y-%m-%d %H:%M} UTC",
             style="dim",
         )
+        for flag in row["flags"]:
+            say_below(f"! It {said(flag)}.", style="yellow")
     _say_rest(len(shown), complete=len(found) <= limit, thing="document")
 
 

@@ -43,11 +43,16 @@ class NoMoment(Fatal):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which documents are meant; what is None does not narrow.  `path` is how paths begin."""
+    """
+    Which documents are meant; what is None does not narrow.
+
+    `path` is how paths begin; `flagged` leaves only those that try to instruct a model.
+    """
 
     source: str | None = None
     path: str | None = None
     kind: str | None = None
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +171,7 @@ def _listed(tools: Tools, run: Run, statement: str, scope: Scope) -> Iterator[Di
                 source=scope.source,
                 path=scope.path,
                 kind=scope.kind,
+                flagged=scope.flagged,
                 after_source=after[0],
                 after_path=after[1],
                 page=_PAGE,

@@ -27,6 +27,7 @@ from plumbline.core.sql import statement
 from plumbline.core.tools import Tools
 from plumbline.corpus.chunking import Chunk, chunk, chunk_ids
 from plumbline.corpus.extraction import Extracted
+from plumbline.corpus.instructions import flags
 from plumbline.corpus.readers import Refused, read_files
 from plumbline.corpus.scanning import MISSING_VECTORS
 from plumbline.corpus.terms import Terms, chunk_terms, register
@@ -78,6 +79,8 @@ _CHUNK = (
     "bytea",
     "int4",
     "tsvector",
+    "int4",
+    "text[]",
 )
 
 
@@ -256,6 +259,8 @@ def _chunk_rows(
             stream.add(text, piece.tokens),
             terms.length,
             terms,
+            piece.last_page,
+            flags(text, terms),
         )
 
 

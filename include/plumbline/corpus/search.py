@@ -72,7 +72,9 @@ class Hit:
     One chunk that was found.
 
     `start` and `end` are character offsets (end exclusive) into the text of the version, and so are `excerpt_start`
-    and `excerpt_end`.  `score` is 0 to 1; `lexical` is BM25, `vector` the cosine to the question.
+    and `excerpt_end`.  It lies on the pages from `page` to `last_page`.  `flags` say how the text tries to instruct a
+    model (`plumbline.corpus.instructions`): it is to be shown, and never obeyed.  `score` is 0 to 1; `lexical` is BM25,
+    `vector` the cosine to the question.
     """
 
     chunk_id: UUID
@@ -83,6 +85,8 @@ class Hit:
     title: str | None
     heading_path: list[str]
     page: int | None
+    last_page: int | None
+    flags: list[str]
     language: str
     start: int
     end: int
@@ -285,6 +289,8 @@ def _hit(row: Mapping[str, Any], query: Query) -> Hit:
         title=row["title"],
         heading_path=row["heading_path"],
         page=row["page"],
+        last_page=row["last_page"],
+        flags=row["flags"],
         language=row["language"],
         start=row["span_start"],
         end=row["span_end"],

@@ -21,7 +21,7 @@ from plumbline.core.hashing import stable_uuid
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
 
-PIPELINE = "extract-2 chunk-1 terms-1 minimise-1"
+PIPELINE = "extract-2 chunk-1 terms-1 flags-1 minimise-1"
 
 FORGOTTEN = "forgotten"
 """Stands for the pipeline of an ingestion that read nothing, because its source was to be forgotten."""

@@ -32,8 +32,8 @@ class Chunk:
     """
     A piece of a document: `text[start:end]`.
 
-    `heading_path` holds the headings that all of it stands under; `page` is the page it begins on; `sha256` is taken
-    over its text in UTF-8; `ordinal` counts from 0.
+    `heading_path` holds the headings that all of it stands under; `page` and `last_page` are the pages that it begins
+    and ends on; `sha256` is taken over its text in UTF-8; `ordinal` counts from 0.
     """
 
     start: int
@@ -44,6 +44,7 @@ class Chunk:
     language: str
     tokens: int
     sha256: bytes
+    last_page: int | None = None
 
 
 def chunk(
@@ -67,7 +68,10 @@ def chunk(
         blocks = [piece.block for piece in pieces[run.first : run.last + 1]]
         digest = sha256(said.encode()).digest()
         path = _common_path(blocks)
-        chunks.append(Chunk(start, end, len(chunks), path, blocks[0].page, language, run.tokens, digest))
+        pages = blocks[0].page, blocks[-1].page
+        chunks.append(
+            Chunk(start, end, len(chunks), path, pages[0], language, run.tokens, digest, last_page=pages[1])
+        )
     return chunks
 
 
