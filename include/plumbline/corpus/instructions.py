@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,12 +27,28 @@ _LANGUAGES = ("en", "de", "es", "fr", "und")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What to look for, and how to call it; of each group of `words`, which are terms, one must occur."""
+    """
+    What to look for, and how to call it.
+
+    Of each group of `words`, which are terms, one must occur; the patterns are tried where one of `starts` stands.
+    """
 
     name: str
     says: str
     words: tuple[frozenset[bytes], ...]
+    starts: tuple[str, ...]
     patterns: tuple[re.Pattern[str], ...]
+
+    def finds(self, lower: str) -> bool:
+        """Whether a pattern fits anywhere in a text in lower case."""
+        return any(pattern.match(lower, at) for at in self._places(lower) for pattern in self.patterns)
+
+    def _places(self, lower: str) -> Iterator[int]:
+        for start in self.starts:
+            at = lower.find(start)
+            while at >= 0:
+                yield at
+                at = lower.find(start, at + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +66,7 @@ def flags(text: str, terms: Terms) -> list[str]:
     present = terms.occurrences.keys()
     tried = [rule for rule in rules() if not any(map(present.isdisjoint, rule.words))]
     lower = text.lower() if tried else ""
-    found = [rule.name for rule in tried if any(one.search(lower) for one in rule.patterns)]
+    found = [rule.name for rule in tried if rule.finds(lower)]
     found += [
         mark.name for mark in marks() if any(map(text.__contains__, mark.holds)) and mark.pattern.search(text)
     ]
@@ -78,6 +94,7 @@ def rules() -> tuple[Rule, ...]:
                 )
                 for group in rule["words"]
             ),
+            tuple(rule["starts"]),
             tuple(re.compile(pattern.replace("{gap}", gap)) for pattern in rule["patterns"]),
         )
         for rule in declared["rule"]
