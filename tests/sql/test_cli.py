@@ -253,7 +253,7 @@ def test_screens_fit_a_terminal_of_eighty_columns_and_names_are_whole(
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["search", "x", "--kind", "docx"], 2, "'docx' is none of markdown, text, html, pdf."),
+        (["search", "x", "--kind", "word"], 2, "'word' is none of markdown, text, html, pdf"),
         (["search", "x", "--metadata", "audience"], 2, "'audience' is not KEY=VALUE."),
         (["search", "x", "--metadata", "=staff"], 2, "'=staff' is not KEY=VALUE."),
         (["search", "x", "--metadata", "a=1", "--metadata", "a=2"], 2, "'a' is given twice."),
@@ -333,7 +333,7 @@ def test_lines_stay_whole_in_a_pipe(environment, plumbline, tmp_path):
     del environment["COLUMNS"]
     folder = tmp_path / "inbox"
     folder.mkdir()
-    (folder / ("long-name-" * 12 + ".docx")).write_text("no document")
+    (folder / ("long-name-" * 12 + ".xyz")).write_text("no document")
 
     done = plumbline("ingest", str(folder))
 

@@ -77,7 +77,11 @@ def refusals(tools: Tools, run: Run, scope: Scope) -> Iterator[DictRow]:
 
 
 def changes(tools: Tools, run: Run, scope: Scope, *, since: datetime, most: int) -> list[DictRow]:
-    """Return what was added, changed, removed or refused since a moment, the latest first, at most so many."""
+    """
+    Return what was added, changed, removed or refused since a moment, the latest first, at most so many.
+
+    A version that a document has come back to is listed once, at its return; lineage remembers every time.
+    """
     with tools.db.transaction(run.tenant) as session:
         return db.rows(
             session, "corpus/select_changes", since=since, source=scope.source, path=scope.path, page=most

@@ -76,6 +76,25 @@ def test_what_changed_since_when(ingest, inbox, tools, run, rows):
     assert 2 == len(documents.changes(tools, run, Scope(), since=since, most=2))
 
 
+def test_a_document_that_comes_back_to_what_it_was_has_changed(ingest, inbox, tools, run):
+    """And one that was removed and comes again is added again."""
+    ingest()
+    old = (inbox / "hours.md").read_text()
+    for text in ("# Opening hours\n\nFrom nine to five.\n", old):
+        (inbox / "hours.md").write_text(text)
+        ingest()
+    prices = (inbox / "prices.txt").read_text()
+    (inbox / "prices.txt").unlink()
+    ingest()
+    (inbox / "prices.txt").write_text(prices)
+    ingest()
+
+    found = documents.changes(tools, run, Scope(), since=EVER, most=100)
+
+    assert ["changed", "changed"] == [row["what"] for row in found if row["path"] == "hours.md"]
+    assert ["added"] == [row["what"] for row in found if row["path"] == "prices.txt"]
+
+
 def test_a_diff_shows_what_two_versions_say(ingest, inbox, tools, run):
     """The two latest, or any two by the beginning of their ids."""
     ingest()

@@ -227,3 +227,31 @@ def test_too_long_a_text_is_refused():
 
     with pytest.raises(Unreadable, match="more than 100 characters"):
         read_docx(made.getvalue(), Limits(characters=100))
+
+
+def test_cells_in_content_controls_and_equations_are_read():
+    """Forms are made of the ones, papers of the others."""
+    document = docx.Document()
+    cells = "".join(f"<w:tc><w:p>{run(said)}</w:p></w:tc>" for said in ("c1", "c2"))
+    table = (
+        f"<w:tbl {nsdecls('w')}><w:tr><w:tc><w:p>{run('c0')}</w:p></w:tc><w:sdt><w:sdtContent>{cells}</w:sdtContent>"
+        "</w:sdt></w:tr></w:tbl>"
+    )
+    document.element.body.insert(0, parse_xml(table))
+    math = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+    equation = f"<w:p {nsdecls('w')} {math}>{run('So: ')}<m:oMath><m:r><m:t>E=mc2</m:t></m:r></m:oMath></w:p>"
+    document.element.body.insert(1, parse_xml(equation))
+
+    assert "| c0 | c1 | c2 |\n\nSo: E=mc2" == read(document)[0]
+
+
+def test_a_page_that_begins_in_a_frame_is_counted_once():
+    """What comes after it would be a page too far on."""
+    document = docx.Document()
+    cell = document.add_table(1, 1).cell(0, 0)
+    cell._tc.insert(-1, paragraph(run("first") + "<w:r><w:lastRenderedPageBreak/></w:r>" + run("second")))
+    document.add_paragraph("after")
+
+    parts = read(document)[2]
+
+    assert [1, 2] == [part.page for part in parts]

@@ -133,3 +133,78 @@ def test_headers_made_on_purpose_do_no_harm():
     text = read_eml(b'From: "a" <\nTo: =?x?b?!!?=\nDate: yesterday\nSubject: s\n\nThe text.\n', Limits())[0]
 
     assert "The text." in text
+
+
+def test_no_text_is_lost_in_the_forms_that_programs_give_a_mail():
+    """Text after an attachment, attachments beside the HTML form, footers, mails without a text of their own."""
+    sheet = {"maintype": "text", "subtype": "csv", "filename": "d.csv"}
+    apple = EmailMessage()
+    apple["Subject"] = "Apple"
+    apple.make_mixed()
+    for text, kind in (("first", "plain"), ("a;b\n1;2\n", "csv"), ("<p>second</p>", "html")):
+        part = EmailMessage()
+        part.set_content(text, subtype=kind)
+        if kind == "csv":
+            part.add_header("Content-Disposition", "attachment", filename="d.csv")
+        apple.attach(part)
+    silent = mail("")
+    silent.add_attachment(b"a;b\n1;2\n", **sheet)
+    alternative = mail("plain form")
+    inner = EmailMessage()
+    inner.set_content("<p>html form</p>", subtype="html")
+    inner.add_attachment(b"a;b\n1;2\n", **sheet)
+    alternative.make_alternative()
+    alternative.attach(inner)
+    bare = EmailMessage()
+    bare["Subject"] = "Scan"
+    bare.set_content(
+        b"a;b\n1;2\n", maintype="text", subtype="csv", filename="d.csv", disposition="attachment"
+    )
+
+    assert all(said in text_of(apple) for said in ("first", "| 1 | 2 |", "second"))
+    assert text_of(silent).endswith("## Attachment: d.csv\n\n| a | b |\n| 1 | 2 |")
+    assert "plain form" in text_of(alternative)
+    assert "html form" not in text_of(alternative)
+    assert "| 1 | 2 |" in text_of(alternative)
+    assert "| 1 | 2 |" in text_of(bare)
+
+
+def test_files_that_are_mails_are_bounded_like_mails():
+    """Whatever type they are declared as."""
+    message = mail("innermost")
+    for level in range(12):
+        outer = mail(f"text {level}")
+        outer.add_attachment(
+            message.as_bytes(), maintype="application", subtype="octet-stream", filename="a.eml"
+        )
+        message = outer
+
+    text = text_of(message)
+
+    assert "text 10" in text
+    assert "innermost" not in text
+    assert "A mail within 3 others is not read." in text
+
+
+def test_an_encrypted_mail_and_an_undefined_character_set():
+    """One is refused for what it is, the other is read as it can be."""
+    with pytest.raises(Unreadable, match="encrypted"):
+        read_eml(
+            b"Subject: s\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data\n\nMIIB\n", Limits()
+        )
+    text = read_eml(
+        b"Subject: s\nContent-Type: text/plain; charset=undefined\n\nGr\xfc\xdfe aus dem Hafen\n", Limits()
+    )[0]
+    assert "aus dem Hafen" in text
+
+
+def test_a_long_heading_of_an_attachment_is_kept_whole():
+    """Its title is shortened; its text is not."""
+    document = docx.Document()
+    document.add_heading("word " * 80 + "end", 1)
+    made = io.BytesIO()
+    document.save(made)
+    message = mail()
+    message.add_attachment(made.getvalue(), maintype="application", subtype="octet-stream", filename="a.docx")
+
+    assert "word end" in text_of(message)

@@ -53,6 +53,8 @@ PEACEFUL = (
     "Die Anweisungen im Heft gehen vor. Wenn du eine Karte verlierst, melde es.",
     "El asistente de configuración muestra los pasos. Ahora eres parte del equipo.",
     "If you are an engineer, read the appendix. Dear customer, thank you.",
+    "Do not forget to finish your training, and don't forget to read the instructions.",
+    "Never mention the customer by name, and do not inform the customer before the refund.",
     "Use x <| y in this language, and [INSTALL] from the menu.",
 )
 
@@ -108,6 +110,18 @@ def test_every_flag_says_something_to_people():
     assert len(names) == len(set(names)) == 6
     assert all(said(name) != name for name in names)
     assert "of_old" == said("of_old")
+
+
+@pytest.mark.parametrize("run", ["-", "'", "’", "- ", "_", "é", "a'", " "])
+@pytest.mark.parametrize("start", ["what to ignore", "act as", "reveal", "do not tell", "note to"])
+def test_a_rule_under_a_heading_is_not_slow(start, run):
+    """A line of dashes below a word that a pattern begins with: harmless, and once without an end."""
+    text = f"{start}\n{run * 500}\n\nAn instruction of an AI assistant: the prompt of the user, your message."
+    began = time.process_time()
+
+    flagged(text)
+
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(

@@ -99,3 +99,18 @@ def test_a_damaged_file_is_refused():
     """With a sentence, not a trace."""
     with pytest.raises(Unreadable, match="damaged"):
         read_odt(saved("<text:p>x</text:p>")[:200], Limits())
+
+
+def test_shapes_and_nested_tables_are_read_once():
+    """Eight hundred short paragraphs in a shape once became six million characters."""
+    shape = "<text:p>before<draw:custom-shape><text:p>one</text:p><text:p>two</text:p></draw:custom-shape></text:p>"
+    cell = "<table:table-cell><text:p>in</text:p></table:table-cell>"
+    inner = f"<table:table><table:table-row>{cell}</table:table-row></table:table>"
+    outer = (
+        "<table:table><table:table-row><table:table-cell><text:p>o1</text:p></table:table-cell>"
+        f"<table:table-cell>{inner}<text:p>o2</text:p></table:table-cell></table:table-row></table:table>"
+    )
+
+    text = read_odt(saved(shape, outer), Limits())[0]
+
+    assert "before\n\none\n\ntwo\n\n| o1 | in o2 |" == text

@@ -71,3 +71,20 @@ def test_too_many_slides_are_refused():
 
     with pytest.raises(Unreadable, match="3 slides; the limit is 2"):
         read_pptx(saved(presentation), Limits(pages=2))
+
+
+def test_a_chart_of_an_unknown_kind_does_not_cost_the_deck():
+    """The library draws fewer kinds than PowerPoint does."""
+    presentation = pptx.Presentation()
+    slide = presentation.slides.add_slide(presentation.slide_layouts[5])
+    slide.shapes.title.text = "Prices"
+    data = CategoryChartData()
+    data.categories = ["May"]
+    data.add_series("Boats", (12,))
+    chart = slide.shapes.add_chart(XL_CHART_TYPE.PIE, 0, 0, Inches(1), Inches(1), data).chart
+    plot = chart._chartSpace.find(".//{*}pieChart")
+    plot.tag = plot.tag.replace("pieChart", "pie3DChart")
+
+    text = read_pptx(saved(presentation), Limits())[0]
+
+    assert text.startswith("## Prices")

@@ -80,3 +80,22 @@ def test_broken_markup_keeps_its_words():
 
     for said in ("Title", "never closed", "nor this", "- a"):
         assert said in text
+
+
+def test_one_document_does_not_change_how_the_next_one_is_read():
+    """Roles that a document defines are its own; and the moment of reading is nobody's."""
+    before = read("See :ref:`the guide <guide>` now.\n")
+    read(".. role:: ref(raw)\n   :format: html\n\nText.\n")
+
+    assert before == read("See :ref:`the guide <guide>` now.\n")
+    assert read(".. |d| date:: %H:%M:%S\n\nAt |d|.\n") == read(".. |d| date:: %H:%M:%S\n\nAt |d|.\n")
+
+
+def test_what_cannot_be_understood_is_kept_as_it_stands():
+    """A table with a column too few is still what somebody wrote."""
+    text, *_ = read(
+        "Before.\n\n=====  =====\nBoat   Price\n=====  =====\nsmall 40 euros a night\n=====  ===\n\nAfter.\n"
+    )
+
+    for said in ("Before.", "small 40 euros a night", "After."):
+        assert said in text

@@ -36,6 +36,9 @@ _UNSAID = {
     f"{W}rPr",
     f"{W}pPr",
 }
+# Letters, those of equations too.
+_LETTERS = (f"{W}t", "{http://schemas.openxmlformats.org/officeDocument/2006/math}t")
+_WRAPPERS = tuple(f"{W}{name}" for name in ("sdt", "sdtContent", "ins", "customXml"))
 _NOTES = ("footnotes", "endnotes")
 _REFERENCES = {f"{W}footnoteReference": "footnotes", f"{W}endnoteReference": "endnotes"}
 _BREAKS = {f"{W}tab": "\t", f"{W}cr": "\n", f"{W}noBreakHyphen": "-"}
@@ -151,7 +154,7 @@ class _Reader:
             tag = child.tag
             if tag in _UNSAID or not isinstance(tag, str):
                 continue
-            if tag == f"{W}t":
+            if tag in _LETTERS:
                 yield child.text or ""
             elif tag in _BREAKS:
                 yield _BREAKS[tag]
@@ -162,7 +165,8 @@ class _Reader:
             elif tag == f"{W}txbxContent":
                 aside.append(child)
             elif kind := _REFERENCES.get(tag):
-                aside += filter(None, [self._notes.pop((kind, child.get(f"{W}id") or ""), None)])
+                note = self._notes.pop((kind, child.get(f"{W}id") or ""), None)
+                aside += [] if note is None else [note]
             elif tag.endswith("}docPr") and (alternative := child.get("descr")):
                 yield f" {alternative} "
             else:
@@ -170,11 +174,11 @@ class _Reader:
 
     def _table(self, table: Any) -> None:
         page = self._page if self._paged else None
-        rows = [[self._cell(cell) for cell in row.findall(f"{W}tc")] for row in _rows(table)]
+        rows = [list(_held(row, "tc")) for row in _held(table, "tr")]
         if len(rows) == 1 and len(rows[0]) == 1:  # a frame around a text
-            self.read(next(_rows(table)).find(f"{W}tc"))
+            self.read(rows[0][0])
             return
-        add_table(self.builder, rows, page=page)
+        add_table(self.builder, [[self._cell(cell) for cell in row] for row in rows], page=page)
 
     def _cell(self, cell: Any) -> str:
         aside: list[Any] = []
@@ -194,13 +198,13 @@ def _paragraphs(element: Any) -> Iterator[Any]:
             yield from _paragraphs(child)
 
 
-def _rows(table: Any) -> Iterator[Any]:
-    """The rows of a table, those inside content controls and accepted insertions too."""
-    for child in table:
-        if child.tag == f"{W}tr":
+def _held(element: Any, name: str) -> Iterator[Any]:
+    """The rows of a table, or the cells of a row, those inside content controls and accepted insertions too."""
+    for child in element:
+        if child.tag == f"{W}{name}":
             yield child
-        elif child.tag in (f"{W}sdt", f"{W}sdtContent", f"{W}ins"):
-            yield from _rows(child)
+        elif child.tag in _WRAPPERS:
+            yield from _held(child, name)
 
 
 def _notes(document: Document) -> Iterator[tuple[tuple[str, str], Any]]:

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator
 from email import policy
 from email.message import EmailMessage, MIMEPart
-from typing import Any
 
 from plumbline.corpus.extraction.builder import Builder
 from plumbline.corpus.extraction.model import Limits, Metadata, Part, Unreadable
@@ -28,6 +27,11 @@ _KINDS_OF_TYPES = {
     "text/csv": "csv",
     "application/pdf": "pdf",
 }
+_ENCRYPTED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime", "multipart/encrypted"})
+_SIGNATURES = frozenset(
+    {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
+)
+_HASHES = re.compile(r"^#{1,6}\s+")
 _HEADER = re.compile(rb"(?m)^[A-Za-z][A-Za-z0-9-]{1,60}:[ \t]?")
 _LOOKED_AT = 4_096
 
@@ -37,98 +41,158 @@ def read_eml(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part
     A mail as its text, its subject, its parts and its metadata.
 
     Raises:
-        Unreadable: It is no mail, it is empty, or it is too large.
+        Unreadable: It is no mail, it is encrypted, it is empty, or it is too large.
     """
     if not _HEADER.search(content[:_LOOKED_AT]):
         raise Unreadable("malformed", "The file is no mail: it has no headers.")
     message = email.message_from_bytes(content, policy=policy.default)
-    builder = Builder(limits.characters)
+    if message.get_content_type() in _ENCRYPTED:
+        raise Unreadable("encrypted", "The mail is encrypted; save a copy that is not.")
     metadata = _metadata(message)
-    _message(builder, message, limits, level=1)
-    if not any(part.kind != "heading" for part in builder.parts[1 if metadata else 0 :]):
+    reader = _Reader(Builder(limits.characters), limits)
+    reader.read(message, level=1)
+    if not reader.said:
         raise Unreadable("empty", "The mail holds no text and no attachment.")
-    return builder.text, metadata.get("subject"), builder.parts, metadata
+    return reader.builder.text, metadata.get("subject"), reader.builder.parts, metadata
 
 
-def _message(builder: Builder, message: EmailMessage, limits: Limits, level: int) -> None:
-    subject = _header(message, "subject")
-    builder.add(subject, "heading", level=level, mark="#" * level + " ")
-    shown = [f"{name.title()}: {said}" for name in _SHOWN if (said := _header(message, name))]
-    builder.add("\n".join(shown), "paragraph")
-    body = message.get_body(preferencelist=("plain", "html"))
-    if body is not None:
-        _take(builder, _read(_content(body), _kind(body), limits, level), level)
-    for number, part in enumerate(_attachments(message, body)):
-        if number >= _PARTS_AT_MOST:
-            builder.add(
-                f"The mail has more than {_PARTS_AT_MOST} attachments; the others are not read.", "paragraph"
-            )
+class _Reader:
+    """Walks one mail, and the mails in it; `said` is whether anything but headers was found."""
+
+    def __init__(self, builder: Builder, limits: Limits) -> None:
+        self.builder = builder
+        self.said = False
+        self._limits = limits
+        self._parts = 0
+
+    def read(self, message: EmailMessage, *, level: int) -> None:
+        """Add what a mail says, at this level of headings."""
+        self._heading(_header(message, "subject"), level)
+        shown = [f"{name.title()}: {said}" for name in _SHOWN if (said := _header(message, name))]
+        self.builder.add("\n".join(shown), "paragraph")
+        for part in _leaves(message):
+            self._parts += 1
+            if self._parts > _PARTS_AT_MOST:
+                self.builder.add(
+                    f"A mail of more than {_PARTS_AT_MOST} parts; the others are not read.", "paragraph"
+                )
+                return
+            self._leaf(part, level)
+
+    def _leaf(self, part: MIMEPart, level: int) -> None:
+        kind = part.get_content_type()
+        if kind == "message/rfc822":
+            inner = part.get_payload()
+            for one in inner if isinstance(inner, list) else []:
+                self._mail(one, level)
+        elif _is_text(part):
+            self._text(part, level)
+        elif part.get_content_maintype() in ("image", "audio", "video"):
+            self.said = True
+            self.builder.add(f"Attachment {_name(part)}: not read, it is no text.", "paragraph")
+        elif kind not in _SIGNATURES:
+            self._attachment(part, level)
+
+    def _mail(self, message: object, level: int) -> None:
+        if level > _NESTED_AT_MOST or not isinstance(message, EmailMessage):
+            self.builder.add(f"A mail within {_NESTED_AT_MOST} others is not read.", "paragraph")
             return
-        _attachment(builder, part, limits, level + 1)
+        self.said = True
+        self.read(message, level=level + 1)
 
+    def _text(self, part: MIMEPart, level: int) -> None:
+        """The text of the mail itself: one that is empty says nothing, and what cannot be read is said so."""
+        content = _content(part)
+        if content.strip():
+            self.said = True
+            try:
+                self._take(_read(content, _kind(part), self._limits), level)
+            except Unreadable as error:
+                if error.code != "empty":
+                    self.builder.add(f"A part of the mail is not read. {error.reason}", "paragraph")
 
-def _attachments(message: EmailMessage, body: Any) -> Iterator[EmailMessage]:
-    """The parts beside the text, without those that are the same text in another form, and without its pictures."""
-    for part in message.iter_attachments() if message.is_multipart() else ():
-        if (part is not body and not part.is_multipart()) or part.get_content_type() == "message/rfc822":
-            yield part
-        elif part.is_multipart():
-            yield from _attachments(part, body)
-
-
-def _attachment(builder: Builder, part: EmailMessage, limits: Limits, level: int) -> None:
-    name = shorten(part.get_filename() or "") or "without a name"
-    if part.get_content_type() == "message/rfc822":
-        if level > _NESTED_AT_MOST:
-            builder.add(f"A mail within {_NESTED_AT_MOST} others is not read.", "paragraph")
+    def _attachment(self, part: MIMEPart, level: int) -> None:
+        self.said = True
+        self._heading(f"Attachment: {_name(part)}", level + 1)
+        content, kind = _content(part), _kind(part)
+        if kind == "eml":
+            self._mail(email.message_from_bytes(content, policy=policy.default), level + 1)
             return
-        for inner in part.iter_parts():
-            if isinstance(inner, EmailMessage):
-                _message(builder, inner, limits, level)
-        return
-    if part.get_content_maintype() in ("image", "audio", "video"):
-        builder.add(f"Attachment {name}: not read, it is no text.", "paragraph")
-        return
-    builder.add(f"Attachment: {name}", "heading", level=min(level, 6), mark="#" * min(level, 6) + " ")
-    try:
-        read = _read(_content(part), _kind(part), limits, level)
-    except Unreadable as error:
-        builder.add(f"Not read. {error.reason}", "paragraph")
-        return
-    _take(builder, read, level)
+        try:
+            self._take(_read(content, kind, self._limits), level + 1)
+        except Unreadable as error:
+            self.builder.add(f"Not read. {error.reason}", "paragraph")
+
+    def _take(self, read: tuple[str, list[Part]], level: int) -> None:
+        """Add what was read, its headings below that of the mail, its pages forgotten: they are not the mail's."""
+        text, parts = read
+        end = 0
+        for part in parts:
+            self.builder.add(text[end : part.start], "paragraph")
+            end = max(end, part.end)
+            said = text[part.start : part.end]
+            if part.kind == "heading" and part.title:
+                self._heading(_HASHES.sub("", said.strip()).split("\n")[0], part.level + level)
+            else:
+                self.builder.add(said, part.kind, level=part.level)
+        self.builder.add(text[end:], "paragraph")
+
+    def _heading(self, said: str, level: int) -> None:
+        level = min(level, 6)
+        self.builder.add(said, "heading", level=level, mark="#" * level + " ")
 
 
-def _read(content: bytes, kind: str | None, limits: Limits, level: int) -> tuple[str, list[Part]]:
+def _leaves(part: MIMEPart) -> Iterator[MIMEPart]:
+    """
+    The parts that are no containers, in order.
+
+    Of forms of the same text, the plain one or else the first that there is; what comes along with the others but is
+    no text, such as an attachment beside the HTML form, is kept.
+    """
+    if not part.is_multipart() or part.get_content_type() == "message/rfc822":
+        yield part
+        return
+    children = [one for one in part.iter_parts() if isinstance(one, MIMEPart)]
+    if part.get_content_subtype() != "alternative":
+        for child in children:
+            yield from _leaves(child)
+        return
+    forms = [list(_leaves(child)) for child in children]
+    chosen = next(
+        (leaves for leaves in forms if any(_is_plain(one) for one in leaves)), forms[0] if forms else []
+    )
+    for leaves in forms:
+        yield from (one for one in leaves if leaves is chosen or not _is_text(one))
+
+
+def _is_plain(part: MIMEPart) -> bool:
+    return part.get_content_type() == "text/plain" and _is_text(part) and bool(_content(part).strip())
+
+
+def _is_text(part: MIMEPart) -> bool:
+    """Whether a part is what was written, and no file that came along."""
+    named = part.get_filename() is not None or part.get_content_disposition() == "attachment"
+    return part.get_content_maintype() == "text" and not named
+
+
+def _name(part: MIMEPart) -> str:
+    return shorten(part.get_filename() or "") or "without a name"
+
+
+def _read(content: bytes, kind: str | None, limits: Limits) -> tuple[str, list[Part]]:
     from plumbline.corpus.extraction.formats import read_format
 
-    if kind is None or (kind == "eml" and level > _NESTED_AT_MOST):
+    if kind is None:
         raise Unreadable("malformed", "Attachments of this kind are not supported.")
     try:
         text, _, parts, _ = read_format(content, kind, limits)
     except (Unreadable, MemoryError):
         raise
     except Exception as error:
-        reason = f"Its parser failed ({type(error).__name__})."
-        raise Unreadable("malformed", reason) from error
+        raise Unreadable("malformed", f"Its parser failed ({type(error).__name__}).") from error
     if not text.strip():
         raise Unreadable("empty", "It holds no text.")
     return text, parts
-
-
-def _take(builder: Builder, read: tuple[str, list[Part]], level: int) -> None:
-    """Add what was read, its headings below that of the mail, its pages forgotten: they are not the mail's."""
-    text, parts = read
-    end = 0
-    for part in parts:
-        builder.add(text[end : part.start], "paragraph")
-        end = max(end, part.end)
-        said = text[part.start : part.end]
-        if part.kind == "heading" and part.title:
-            deeper = min(part.level + level, 6)
-            builder.add(part.title, "heading", level=deeper, mark="#" * deeper + " ")
-        else:
-            builder.add(said, part.kind, level=part.level)
-    builder.add(text[end:], "paragraph")
 
 
 def _kind(part: MIMEPart) -> str | None:
@@ -144,7 +208,10 @@ def _content(part: MIMEPart) -> bytes:
     content = payload if isinstance(payload, bytes) else b""
     if part.get_content_maintype() != "text":
         return content
-    return decode(content, declared=part.get_content_charset()).encode("utf-8", "replace")
+    try:
+        return decode(content, declared=part.get_content_charset()).encode("utf-8", "replace")
+    except (UnicodeError, Unreadable):  # a character set that is none, or no text at all: its reader says so
+        return content
 
 
 def _metadata(message: EmailMessage) -> dict[str, str]:

@@ -31,6 +31,7 @@ _UNSAID = {
     f"{_TEXT}alphabetical-index",
     f"{_TEXT}note-citation",
 }
+_ROW_GROUPS = tuple(f"{_TABLE}table-{name}" for name in ("header-rows", "rows", "row-group"))
 _REPEATED_AT_MOST = 100
 _SPACES_AT_MOST = 100
 
@@ -131,8 +132,10 @@ class _Reader:
                 yield "\n"
             elif tag == f"{_TEXT}soft-page-break":
                 self._page += 1
-            elif tag in (f"{_TEXT}note-body", f"{_TEXT}p") or tag.endswith("}text-box"):
-                aside.append(child if not tag.endswith("}p") else element)
+            elif tag == f"{_TEXT}note-body" or tag.endswith("}text-box"):
+                aside.append(child)
+            elif tag in (f"{_TEXT}p", f"{_TEXT}h", f"{_TEXT}list"):  # of a shape that holds them itself
+                aside.append([child])
             elif tag in (f"{_SVG}title", f"{_SVG}desc"):
                 yield f" {child.text or ''} "
             else:
@@ -141,14 +144,33 @@ class _Reader:
 
     def _table(self, table: Any) -> None:
         page = self._page if self._paged else None
-        rows = [[self._cell(cell) for cell in _cells(row)] for row in table.iter(f"{_TABLE}table-row")]
+        rows = [[self._cell(cell) for cell in _cells(row)] for row in self._rows(table)]
         for row in rows:
             while row and not row[-1]:
                 row.pop()
         add_table(self.builder, rows, page=page)
 
+    def _rows(self, table: Any) -> Iterator[Any]:
+        """The rows of a table, but not those of tables inside it; pages may begin between them."""
+        for child in table:
+            if child.tag == f"{_TABLE}table-row":
+                yield child
+            elif child.tag == f"{_TEXT}soft-page-break":
+                self._page += 1
+            elif child.tag in _ROW_GROUPS:
+                yield from self._rows(child)
+
     def _cell(self, cell: Any) -> str:
-        return " ".join("".join(self._words(part, [])) for part in cell.iter(f"{_TEXT}p", f"{_TEXT}h"))
+        return " ".join("".join(self._words(part, [])) for part in _paragraphs(cell))
+
+
+def _paragraphs(element: Any) -> Iterator[Any]:
+    """The paragraphs and headings below an element, but not those inside others, nor in what is not the text's own."""
+    for child in element:
+        if child.tag in (f"{_TEXT}p", f"{_TEXT}h"):
+            yield child
+        elif isinstance(child.tag, str) and child.tag not in _UNSAID:
+            yield from _paragraphs(child)
 
 
 def _numbered(root: Any) -> Iterator[tuple[str, int]]:

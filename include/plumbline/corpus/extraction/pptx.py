@@ -49,7 +49,7 @@ def _slide(builder: Builder, slide: Any, number: int) -> None:
     named = " ".join(title.text_frame.text.split()) if title is not None and title.has_text_frame else ""
     builder.add(named, "heading", level=2, page=number, mark="## ")
     for shape in _shapes(slide.shapes):
-        if title is None or shape.shape_id != title.shape_id:
+        if title is None or shape._element is not title._element:  # noqa: SLF001 - ids may be there twice
             _shape(builder, shape, number)
     if slide.has_notes_slide and (notes := slide.notes_slide.notes_text_frame) is not None:
         builder.add(f"Notes: {notes.text}" if notes.text.strip() else "", "paragraph", page=number)
@@ -68,7 +68,10 @@ def _shape(builder: Builder, shape: Any, page: int) -> None:
     if getattr(shape, "has_table", False):
         add_table(builder, [[cell.text for cell in row.cells] for row in shape.table.rows], page=page)
     elif getattr(shape, "has_chart", False):
-        _chart(builder, shape.chart, page)
+        try:
+            _chart(builder, shape.chart, page)
+        except Exception:  # noqa: BLE001 - of a kind that the library does not know; the slide says more
+            builder.add("A chart of a kind that cannot be read.", "paragraph", page=page)
     elif shape.has_text_frame:
         for paragraph in shape.text_frame.paragraphs:
             _paragraph(builder, paragraph, listed=len(shape.text_frame.paragraphs) > 1, page=page)

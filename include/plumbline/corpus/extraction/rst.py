@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import email.parser
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -42,8 +42,10 @@ def read_rst(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part
         Unreadable: It is no text, or too long a one.
     """
     from docutils.core import publish_doctree
+    from docutils.parsers.rst import roles
 
     _prepared()
+    roles._roles.clear()  # noqa: SLF001 - a role that one document defines would change how the next one is read
     source = tidy_text(content, limits)
     declared, body = _headers(source)
     tree = publish_doctree(body, settings_overrides=_SETTINGS)
@@ -94,6 +96,7 @@ class _Reader:
             "section": lambda node, place: self.read(node, _Place(place.level + 1, 0, place.kind)),
             "block_quote": lambda node, place: self.read(node, replace(place, kind="quote")),
             **dict.fromkeys(_ADMONITIONS, self._admonition),
+            "system_message": self._complaint,
             "table": self._table,
         }
 
@@ -112,6 +115,12 @@ class _Reader:
     def _admonition(self, node: Any, place: _Place) -> None:
         self._builder.add(f"{type(node).__name__.title()}:", "paragraph")
         self.read(node, place)
+
+    def _complaint(self, node: Any, _: _Place) -> None:
+        """What docutils could not read, as it stands in the source."""
+        for block in node.children:
+            if type(block).__name__ == "literal_block":
+                self._builder.add(block.astext(), "code")
 
     def _code(self, node: Any, _: _Place) -> None:
         self._builder.add(node.astext(), "code")
@@ -143,8 +152,7 @@ class _Reader:
     def _table(self, table: Any, _: _Place) -> None:
         for caption in table.findall(lambda node: type(node).__name__ == "title"):
             self._builder.add(_words(caption), "paragraph")
-        rows = table.findall(lambda node: type(node).__name__ == "row")
-        add_table(self._builder, [[_words(entry) for entry in row.children] for row in rows])
+        add_table(self._builder, [[_words(entry) for entry in row.children] for row in _rows(table)])
 
 
 class _Holder:
@@ -158,7 +166,6 @@ _UNSAID = (
     "comment",
     "target",
     "substitution_definition",
-    "system_message",
     "pending",
     "meta",
     "docinfo",
@@ -169,6 +176,15 @@ _UNSAID = (
 _ADMONITIONS = ("attention", "caution", "danger", "error", "hint", "important", "note", "tip", "warning")
 _LISTS = ("bullet_list", "enumerated_list", "definition_list", "field_list", "option_list")
 _PARAGRAPHS = ("paragraph", "line_block", "attribution", "caption", "term")
+
+
+def _rows(node: Any) -> Iterator[Any]:
+    """The rows of a table, but not those of tables inside it."""
+    for child in node.children:
+        if type(child).__name__ == "row":
+            yield child
+        elif type(child).__name__ in ("tgroup", "thead", "tbody"):
+            yield from _rows(child)
 
 
 def _words(node: Any) -> str:
@@ -216,7 +232,8 @@ def _prepared() -> None:
 
     def directive(name: str, language: Any, document: Any) -> Any:
         found, messages = known_directive(name, language, document)
-        return (Kept, []) if found is None else (found, messages)
+        # `date` would put the moment of reading into the text.
+        return (Kept, []) if found is None or name.lower() == "date" else (found, messages)
 
     def role(name: str, language: Any, lineno: int, reporter: Any) -> Any:
         found, messages = known_role(name, language, lineno, reporter)

@@ -18,7 +18,6 @@ from plumbline.corpus.extraction.model import Limits, Metadata, Part, Unreadable
 from plumbline.corpus.extraction.properties import core_properties
 from plumbline.corpus.extraction.tables import add_table
 
-_COLUMNS_AT_MOST = 1_000
 _MIDNIGHT = time()
 
 
@@ -54,7 +53,7 @@ def _rows(sheet: Any, limits: Limits) -> Iterator[list[str]]:
     """The rows that hold something, without the empty columns at their right."""
     sheet.reset_dimensions()  # what the file says of its size may be wrong
     characters = 0
-    for row in sheet.iter_rows(max_col=_COLUMNS_AT_MOST):
+    for row in sheet.iter_rows():
         cells = [shown(cell.value, getattr(cell, "number_format", "") or "") for cell in row]
         while cells and not cells[-1]:
             cells.pop()
@@ -74,8 +73,10 @@ def shown(value: object, number_format: str = "") -> str:
             said = ""
         case bool():
             said = str(value).upper()
-        case int() | float():
-            said = f"{value * 100:.10g} %" if "%" in number_format else f"{value:.15g}"
+        case int() | float() if "%" in number_format:
+            said = f"{value * 100:.10g} %"
+        case float():
+            said = f"{value:.15g}"
         case datetime() if value.time() == _MIDNIGHT:
             said = value.date().isoformat()
         case datetime():

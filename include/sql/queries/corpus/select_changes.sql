@@ -2,11 +2,16 @@
 with change as (
     select
         version.published_at as at, version.source_id, version.path, version.version_id, version.run_id, null::text as reason,
-        case when exists (
-            select from corpus.document_version as earlier
-            where earlier.document_id = version.document_id and earlier.published_at < version.published_at
-        ) then 'changed' else 'added' end as what
+        -- A version that came back has the time of its return, so what the document says of itself comes first.
+        case
+            when coalesce(
+                document.first_published_at,
+                (select min(one.published_at) from corpus.document_version as one where one.document_id = version.document_id)
+            ) < version.published_at then 'changed'
+            else 'added'
+        end as what
     from corpus.document_version as version
+    left join corpus.document on document.document_id = version.document_id
     where version.published_at >= %(since)s
     union all
     -- A document that left takes all its versions with it, in one commit.
