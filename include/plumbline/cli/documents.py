@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -45,17 +47,14 @@ def list_documents(
     """List the documents that are searchable now."""
     if context.invoked_subcommand is not None:
         return
-    from itertools import islice
-
     from plumbline.corpus import documents as known
     from plumbline.corpus.instructions import said
 
     with working("documents", tenant) as (tools, run):
         scope = known.Scope(_source(tools, run, source), path, kind_named(kind), flagged)
-        found = list(islice(known.documents(tools, run, scope), limit + 1))
-    shown = found[:limit]
+        shown, complete = _first(known.documents(tools, run, scope), limit)
     if as_json:
-        print_json({"documents": shown, "complete": len(found) <= limit})
+        print_json({"documents": shown, "complete": complete})
         return
     several = len({row["source"] for row in shown}) > 1
     for row in shown:
@@ -70,7 +69,7 @@ def list_documents(
         )
         for flag in row["flags"]:
             say_below(f"! It {said(flag)}.", style="yellow")
-    _say_rest(len(shown), complete=len(found) <= limit, thing="document")
+    _say_rest(len(shown), complete=complete, thing="document")
 
 
 @documents.command()
@@ -83,23 +82,19 @@ def refused(
     as_json: Json = False,
 ) -> None:
     """List the files that could not be taken in, each with its reason."""
-    from itertools import islice
-
     from plumbline.corpus import documents as known
 
     with working("documents", tenant) as (tools, run):
-        found = list(
-            islice(known.refusals(tools, run, known.Scope(_source(tools, run, source), path)), limit + 1)
-        )
-    shown = found[:limit]
+        scope = known.Scope(_source(tools, run, source), path)
+        shown, complete = _first(known.refusals(tools, run, scope), limit)
     if as_json:
-        print_json({"refused": shown, "complete": len(found) <= limit})
+        print_json({"refused": shown, "complete": complete})
         return
     for row in shown:
         console.print(Text(row["path"], style="bold"), soft_wrap=True)
         kept = " Its earlier version is still searchable." if row["still_published"] else ""
         say_below(f"{row['reason']}{kept} Since {row['first_refused_at']:%Y-%m-%d %H:%M} UTC.")
-    _say_rest(len(shown), complete=len(found) <= limit, thing="file")
+    _say_rest(len(shown), complete=complete, thing="file")
 
 
 @documents.command()
@@ -121,10 +116,9 @@ def changes(
     begin = known.moment(since, now())
     with working("documents", tenant) as (tools, run):
         scope = known.Scope(_source(tools, run, source), path)
-        found = known.changes(tools, run, scope, since=begin, most=limit + 1)
-    shown = found[:limit]
+        shown, complete = _first(known.changes(tools, run, scope, since=begin, most=limit + 1), limit)
     if as_json:
-        print_json({"since": begin, "changes": shown, "complete": len(found) <= limit})
+        print_json({"since": begin, "changes": shown, "complete": complete})
         return
     for row in shown:
         console.print(
@@ -137,7 +131,7 @@ def changes(
         )
         if row["reason"]:
             say_below(row["reason"], 27)
-    _say_rest(len(shown), complete=len(found) <= limit, thing="change")
+    _say_rest(len(shown), complete=complete, thing="change")
 
 
 @documents.command()
@@ -170,6 +164,12 @@ def diff(
         console.print("Their texts are the same.")
     for line in found.lines:
         console.print(Text(line, style=_style(line)), soft_wrap=True)
+
+
+def _first(rows: Iterable[dict[str, Any]], limit: int) -> tuple[list[dict[str, Any]], bool]:
+    """The first rows, at most so many, and whether these are all."""
+    found = list(islice(rows, limit + 1))
+    return found[:limit], len(found) <= limit
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

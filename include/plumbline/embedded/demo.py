@@ -40,9 +40,8 @@ _STILL_SECONDS = 3600.0
 _LOOK_SECONDS = 0.5
 _SCHEDULE_SECONDS = 15.0
 _FINISHED = ("success", "failed")
-_FOR_PEOPLE = (
-    "AirflowFailException",
-)  # what a step raises in the place of an error of ours that no retry can help
+# What a step raises in the place of an error of ours that no retry can help.
+_FOR_PEOPLE = ("AirflowFailException",)
 _DONE = frozenset({"success", "skipped", "removed"})
 _LOST = frozenset({"failed", "upstream_failed"})
 _SAMPLES = "samples/documents"

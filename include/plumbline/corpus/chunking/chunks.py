@@ -68,10 +68,8 @@ def chunk(
         blocks = [piece.block for piece in pieces[run.first : run.last + 1]]
         digest = sha256(said.encode()).digest()
         path = _common_path(blocks)
-        pages = blocks[0].page, blocks[-1].page
-        chunks.append(
-            Chunk(start, end, len(chunks), path, pages[0], language, run.tokens, digest, last_page=pages[1])
-        )
+        page, last = blocks[0].page, blocks[-1].page
+        chunks.append(Chunk(start, end, len(chunks), path, page, language, run.tokens, digest, last))
     return chunks
 
 

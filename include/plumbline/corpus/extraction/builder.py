@@ -7,7 +7,7 @@ between blocks, `#` before headings, `-` before items, `|` between cells.
 
 from __future__ import annotations
 
-from plumbline.corpus.extraction.model import BlockKind, Part, Unreadable
+from plumbline.corpus.extraction.model import BlockKind, Part, too_long
 from plumbline.corpus.extraction.text import shorten, tidy
 
 _TIGHT = ("list_item", "list_item")
@@ -26,6 +26,16 @@ class Builder:
     def text(self) -> str:
         """Everything that has been added."""
         return "".join(self._pieces)
+
+    @property
+    def first_heading(self) -> str | None:
+        """The title of the first heading that says something."""
+        return next((part.title for part in self.parts if part.kind == "heading" and part.title), None)
+
+    def add_heading(self, said: str, level: int, *, page: int | None = None) -> None:
+        """Add a heading of this level, 6 at most, on one line."""
+        level = min(level, 6)
+        self.add(" ".join(said.split()), "heading", level=level, page=page, mark="#" * level + " ")
 
     def add(
         self, said: str, kind: BlockKind, *, level: int = 0, page: int | None = None, mark: str = ""
@@ -48,8 +58,6 @@ class Builder:
         start = self._length + len(gap)
         self._length = start + len(said)
         if self._length > self._at_most:
-            raise Unreadable(
-                "oversized", f"The document holds more than {self._at_most:,} characters of text."
-            )
+            raise too_long(self._at_most)
         self._pieces += (gap, said)
         self.parts.append(Part(start, self._length, kind, level, page, title))

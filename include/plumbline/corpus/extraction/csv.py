@@ -6,9 +6,9 @@ import csv
 from io import StringIO
 
 from plumbline.corpus.extraction.builder import Builder
-from plumbline.corpus.extraction.model import Limits, Metadata, Part, Unreadable
+from plumbline.corpus.extraction.model import Limits, Metadata, Part
 from plumbline.corpus.extraction.tables import add_table
-from plumbline.corpus.extraction.text import decode, tidy
+from plumbline.corpus.extraction.text import tidy_text
 
 _SEPARATORS = (",", ";", "\t", "|")
 _LOOKED_AT = 50  # rows
@@ -19,19 +19,16 @@ def read_csv(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part
     A table as its text and its parts; it declares neither a title nor anything else of itself.
 
     Raises:
-        Unreadable: It is no text, or too long a one, or a quote in it is never closed.
+        Unreadable: It is no text, or too long a one.
     """
-    text = tidy(decode(content))
-    if len(text) > limits.characters:
-        raise Unreadable(
-            "oversized", f"The document holds more than {limits.characters:,} characters of text."
-        )
+    text = tidy_text(content, limits)
     builder = Builder(limits.characters)
     csv.field_size_limit(limits.characters)
+    parted_by = separator(text)
     try:
-        rows = list(csv.reader(StringIO(text, newline=""), delimiter=separator(text), strict=True))
-    except csv.Error:
-        rows = list(csv.reader(StringIO(text, newline=""), delimiter=separator(text)))
+        rows = list(csv.reader(StringIO(text, newline=""), delimiter=parted_by, strict=True))
+    except csv.Error:  # a quote that is never closed: what follows it is one cell
+        rows = list(csv.reader(StringIO(text, newline=""), delimiter=parted_by))
     add_table(builder, rows)
     return builder.text, None, builder.parts, {}
 

@@ -62,8 +62,7 @@ def read_docx(content: bytes, limits: Limits) -> tuple[str, str | None, list[Par
     reader.read(document.element.body)
     reader.read_unread_notes()
     parts = reader.builder.parts
-    headings = [part.title for part in parts if part.kind == "heading" and part.title]
-    title = reader.title or metadata.get("title") or (headings[0] if headings else None)
+    title = reader.title or metadata.get("title") or reader.builder.first_heading
     return reader.builder.text, None if title is None else str(title), parts, metadata
 
 
@@ -120,10 +119,7 @@ class _Reader:
         if shape.kind == "title":
             self.title = self.title or " ".join(said.split()) or None
         if shape.kind in ("title", "heading"):
-            level = max(shape.level, 1)
-            self.builder.add(
-                " ".join(said.split()), "heading", level=level, page=page, mark="#" * level + " "
-            )
+            self.builder.add_heading(said, max(shape.level, 1), page=page)
         elif shape.kind == "list_item":
             if said.strip():
                 number = self._lists.mark(*(shape.listed or ("", 0)), shape.level)

@@ -67,7 +67,7 @@ class _Reader:
 
     def read(self, message: EmailMessage, *, level: int) -> None:
         """Add what a mail says, at this level of headings."""
-        self._heading(_header(message, "subject"), level)
+        self.builder.add_heading(_header(message, "subject"), level)
         shown = [f"{name.title()}: {said}" for name in _SHOWN if (said := _header(message, name))]
         self.builder.add("\n".join(shown), "paragraph")
         for part in _leaves(message):
@@ -113,7 +113,7 @@ class _Reader:
 
     def _attachment(self, part: MIMEPart, level: int) -> None:
         self.said = True
-        self._heading(f"Attachment: {_name(part)}", level + 1)
+        self.builder.add_heading(f"Attachment: {_name(part)}", level + 1)
         content, kind = _content(part), _kind(part)
         if kind == "eml":
             self._mail(email.message_from_bytes(content, policy=policy.default), level + 1)
@@ -132,14 +132,10 @@ class _Reader:
             end = max(end, part.end)
             said = text[part.start : part.end]
             if part.kind == "heading" and part.title:
-                self._heading(_HASHES.sub("", said.strip()).split("\n")[0], part.level + level)
+                self.builder.add_heading(_HASHES.sub("", said.strip()).split("\n")[0], part.level + level)
             else:
                 self.builder.add(said, part.kind, level=part.level)
         self.builder.add(text[end:], "paragraph")
-
-    def _heading(self, said: str, level: int) -> None:
-        level = min(level, 6)
-        self.builder.add(said, "heading", level=level, mark="#" * level + " ")
 
 
 def _leaves(part: MIMEPart) -> Iterator[MIMEPart]:
@@ -222,10 +218,5 @@ def _metadata(message: EmailMessage) -> dict[str, str]:
 def _header(message: EmailMessage, name: str) -> str:
     try:
         return shorten(str(message.get(name) or ""), 1_000)
-    except (
-        ValueError,
-        TypeError,
-        AttributeError,
-        IndexError,
-    ):  # a header that the standard library stumbles over
+    except (ValueError, TypeError, AttributeError, IndexError):  # the standard library stumbles over some
         return ""

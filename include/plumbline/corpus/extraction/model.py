@@ -44,6 +44,11 @@ class Unreadable(Fatal):
         self.reason = reason
 
 
+def too_long(characters: int) -> Unreadable:
+    """Return the refusal of a document that holds more text than this."""
+    return Unreadable("oversized", f"The document holds more than {characters:,} characters of text.")
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much one document may ask for."""

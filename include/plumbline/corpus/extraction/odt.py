@@ -57,8 +57,7 @@ def read_odt(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part
     )
     reader.read(body)
     parts = reader.builder.parts
-    headings = [part.title for part in parts if part.kind == "heading" and part.title]
-    title = metadata.get("title") or (headings[0] if headings else None)
+    title = metadata.get("title") or reader.builder.first_heading
     return reader.builder.text, title, parts, metadata
 
 
@@ -103,10 +102,7 @@ class _Reader:
         said = "".join(self._words(paragraph, aside))
         level = paragraph.get(f"{_TEXT}outline-level") or "1"
         if tag == f"{_TEXT}h":
-            level = min(int(level), 6) if level.isdigit() else 1
-            self.builder.add(
-                " ".join(said.split()), "heading", level=level, page=page, mark="#" * level + " "
-            )
+            self.builder.add_heading(said, int(level) if level.isdigit() else 1, page=page)
         elif listed:
             # Only the first paragraph of an item has its mark.
             mark, self._mark = "  " * (min(listed, 10) - 1) + (self._mark or "  "), ""

@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from plumbline.corpus.extraction.builder import Builder
-from plumbline.corpus.extraction.model import Limits, Metadata, Part, Unreadable
+from plumbline.corpus.extraction.model import Limits, Metadata, Part, Unreadable, too_long
 from plumbline.corpus.extraction.text import shorten
 
 if TYPE_CHECKING:
@@ -78,9 +78,7 @@ def read_pdf(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part
         pictures += has_picture and not lines
         characters += sum(len(line.text) for line in lines)
         if characters > limits.characters:
-            raise Unreadable(
-                "oversized", f"The document holds more than {limits.characters:,} characters of text."
-            )
+            raise too_long(limits.characters)
     _demand_text(pages, pictures, characters)
     builder = Builder(limits.characters)
     kept = _without_running_lines(pages)

@@ -25,7 +25,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast, get_args
 
-from plumbline.corpus.extraction.model import BlockKind, Limits, Metadata, Part, Unreadable, UnreadableCode
+from plumbline.corpus.extraction.model import (
+    BlockKind,
+    Limits,
+    Metadata,
+    Part,
+    Unreadable,
+    UnreadableCode,
+    too_long,
+)
 from plumbline.corpus.extraction.text import shorten, tidy
 from plumbline.corpus.extraction.worker import LENGTH, out_of_memory
 
@@ -109,9 +117,7 @@ class Worker:
             talk.send(request)
             (length,) = LENGTH.unpack(talk.receive(LENGTH.size))
             if length > limits.characters * _ANSWER_PER_CHARACTER:
-                raise Unreadable(
-                    "oversized", f"The document holds more than {limits.characters:,} characters of text."
-                )
+                raise too_long(limits.characters)
             answer = json.loads(talk.receive(length))
         except TimeoutError:
             raise Unreadable(

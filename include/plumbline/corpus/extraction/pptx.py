@@ -37,17 +37,16 @@ def read_pptx(content: bytes, limits: Limits) -> tuple[str, str | None, list[Par
     builder = Builder(limits.characters)
     for number, slide in enumerate(presentation.slides, 1):
         _slide(builder, slide, number)
-    headings = [part.title for part in builder.parts if part.kind == "heading" and part.title]
     declared = str(metadata.get("title", "")).strip()
     generic = declared.lower() in {"", "powerpoint presentation", "präsentation", "presentation"}
-    title = declared if not generic else (headings[0] if headings else None)
+    title = declared if not generic else builder.first_heading
     return builder.text, title, builder.parts, metadata
 
 
 def _slide(builder: Builder, slide: Any, number: int) -> None:
     title = slide.shapes.title
     named = " ".join(title.text_frame.text.split()) if title is not None and title.has_text_frame else ""
-    builder.add(named, "heading", level=2, page=number, mark="## ")
+    builder.add_heading(named, 2, page=number)
     for shape in _shapes(slide.shapes):
         if title is None or shape._element is not title._element:  # noqa: SLF001 - ids may be there twice
             _shape(builder, shape, number)

@@ -52,11 +52,10 @@ def read_rst(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part
     builder = Builder(limits.characters)
     title = declared.get("title")
     if title:
-        builder.add(title, "heading", level=1, mark="# ")
+        builder.add_heading(title, 1)
     _Reader(builder).read(tree, _Place(1 if title else 0))
     metadata = declared | _fields(tree)
-    headings = [part.title for part in builder.parts if part.kind == "heading" and part.title]
-    return builder.text, title or (headings[0] if headings else None), builder.parts, metadata
+    return builder.text, title or builder.first_heading, builder.parts, metadata
 
 
 def _headers(source: str) -> tuple[dict[str, str], str]:
@@ -109,8 +108,7 @@ class _Reader:
                 self.read(child, place, depth + 1)
 
     def _heading(self, node: Any, place: _Place) -> None:
-        level = min(max(place.level, 1), 6)
-        self._builder.add(_words(node), "heading", level=level, mark="#" * level + " ")
+        self._builder.add_heading(_words(node), max(place.level, 1))
 
     def _admonition(self, node: Any, place: _Place) -> None:
         self._builder.add(f"{type(node).__name__.title()}:", "paragraph")

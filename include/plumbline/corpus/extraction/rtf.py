@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plumbline.corpus.extraction.model import Limits, Metadata, Part, Unreadable, bounded
+from plumbline.corpus.extraction.model import Limits, Metadata, Part, Unreadable, bounded, too_long
 from plumbline.corpus.extraction.text import plain_parts, tidy
 
 _MARK = b"{\\rtf"
@@ -22,7 +22,5 @@ def read_rtf(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part
     said: str = rtf_to_text(content.decode("latin-1"), errors="replace")  # type: ignore[no-untyped-call]
     text = tidy("\n\n".join(line.strip() for line in said.split("\n"))).strip("\n")
     if len(text) > limits.characters:
-        raise Unreadable(
-            "oversized", f"The document holds more than {limits.characters:,} characters of text."
-        )
+        raise too_long(limits.characters)
     return text, None, bounded(plain_parts(text)), {}

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache
 
-from plumbline.corpus.extraction.model import Limits, Metadata, Part, Unreadable, bounded
+from plumbline.corpus.extraction.model import Limits, Metadata, Part, Unreadable, bounded, too_long
 
 _LINE_ENDS = str.maketrans({"\x0b": "\n", "\x0c": "\n", "\x85": "\n", "\u2028": "\n", "\u2029": "\n\n"})
 _UNUSABLE = {
@@ -82,9 +82,7 @@ def tidy_text(content: bytes, limits: Limits) -> str:
     """
     text = tidy(decode(content)).strip("\n")
     if len(text) > limits.characters:
-        raise Unreadable(
-            "oversized", f"The document holds more than {limits.characters:,} characters of text."
-        )
+        raise too_long(limits.characters)
     return text
 
 

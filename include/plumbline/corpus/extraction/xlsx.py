@@ -14,7 +14,7 @@ from typing import Any
 
 from plumbline.corpus.extraction.archives import demand_sound
 from plumbline.corpus.extraction.builder import Builder
-from plumbline.corpus.extraction.model import Limits, Metadata, Part, Unreadable
+from plumbline.corpus.extraction.model import Limits, Metadata, Part, Unreadable, too_long
 from plumbline.corpus.extraction.properties import core_properties
 from plumbline.corpus.extraction.tables import add_table
 
@@ -42,7 +42,7 @@ def read_xlsx(content: bytes, limits: Limits) -> tuple[str, str | None, list[Par
     for number, sheet in enumerate(sheets, 1):
         rows = list(_rows(sheet, limits))
         if rows:
-            builder.add(sheet.title, "heading", level=2, page=number, mark="## ")
+            builder.add_heading(sheet.title, 2, page=number)
             add_table(builder, rows, page=number)
     workbook.close()
     title = metadata.get("title")
@@ -59,9 +59,7 @@ def _rows(sheet: Any, limits: Limits) -> Iterator[list[str]]:
             cells.pop()
         characters += sum(map(len, cells))
         if characters > limits.characters:
-            raise Unreadable(
-                "oversized", f"The document holds more than {limits.characters:,} characters of text."
-            )
+            raise too_long(limits.characters)
         if cells:
             yield cells
 
