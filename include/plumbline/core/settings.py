@@ -100,7 +100,7 @@ class Settings:
     @property
     def code_version(self) -> str:
         """The version of the code that writes a row: a git commit where there is one."""
-        return self.values.get(_CODE_VERSION) or checked_out_commit(self.base) or _installed_version()
+        return self.values.get(_CODE_VERSION) or checked_out_commit(self.base) or installed_version()
 
 
 def checked_tenant(name: str) -> str:
@@ -142,7 +142,8 @@ def checked_out_commit(project: Path) -> str | None:
 
 
 @cache
-def _installed_version() -> str:
+def installed_version() -> str:
+    """Return the version of Plumbline that is installed, or `unknown`."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
