@@ -329,6 +329,12 @@ def test_what_is_public_is_let_through(number):
     assert objection(number) is None
 
 
+@pytest.mark.parametrize("number", ["2606:2800:21f::1%eth0", "127.1", "docs.example.com", ""])
+def test_what_a_resolver_should_not_have_said_is_not_public(number):
+    """An address of one link, or none at all."""
+    assert objection(number)
+
+
 @pytest.mark.parametrize(
     ("url", "asked"),
     [
