@@ -23,7 +23,9 @@ from benchmarks.ingest import Bench, fake_server
 from benchmarks.machine import machine
 from plumbline.corpus.chunking import chunk
 from plumbline.corpus.extraction.pool import SHARED
-from plumbline.corpus.intake import Found, scan
+from plumbline.corpus.intake import scan
+from plumbline.corpus.origins import Folder
+from plumbline.corpus.outcomes import Found
 from plumbline.corpus.readers import Refused, read_files
 from plumbline.embedded.scratch import scratch_server
 
@@ -62,7 +64,7 @@ def _readable(folder: Path) -> Mapping[str, list[dict[str, Any]]]:
     for seen in scan(folder):
         if isinstance(seen, Found):
             file = {"path": seen.path, "sha256": seen.sha256, "kind": seen.kind, "bytes": seen.size}
-            if not isinstance(next(read_files(folder, [file]))[1], Refused):
+            if not isinstance(next(read_files(Folder(folder), [file]))[1], Refused):
                 found[seen.kind].append(file)
     return found
 
@@ -72,7 +74,7 @@ def _rate(folder: Path, files: list[dict[str, Any]]) -> dict[str, float]:
     began, documents, size = time.perf_counter(), 0, 0
     page = files * (-(-4 * SHARED.size // len(files)))  # enough to keep all workers at work
     while time.perf_counter() - began < _SECONDS:
-        for file, outcome in read_files(folder, page):
+        for file, outcome in read_files(Folder(folder), page):
             if isinstance(outcome, Refused):
                 raise SystemExit(f"{file['path']}: {outcome.reason}")
             chunk(outcome)

@@ -1,11 +1,11 @@
 """
 # Ingest documents
 
-Turn what is new, changed or gone in a folder into searchable, cited, traceable chunks.
+Turn what is new, changed or gone in a folder, or in a configured source, into searchable, cited, traceable chunks.
 
 |  |  |
 |---|---|
-| Reads | the inbox (`PLUMBLINE_INBOX`), or the folder given, if it is open to DAGs (`PLUMBLINE_FOLDERS`) |
+| Reads | the inbox (`PLUMBLINE_INBOX`), a configured source (`plumbline sources`), or a folder of `PLUMBLINE_FOLDERS` |
 | Writes | documents, chunks, words and vectors in `corpus`; calls and answers in `ledger`; `lineage` |
 | Again | safe: an unchanged document costs nothing, and no answer of the model is paid for twice |
 | Broken | [Runbook](plumbline/runbooks/ingest_documents) (`docs/runbooks/ingest_documents.md`) |
@@ -17,7 +17,7 @@ stand-in. Which one it was: XCom `model` of `scan_source`, and `extra` of the As
 from airflow.sdk import Param, dag
 from pendulum import datetime
 
-from plumbline.corpus import ingesting
+from plumbline.corpus import ingesting, origins
 from plumbline_airflow.assets import PUBLISHED_INDEX
 from plumbline_airflow.checks import check
 from plumbline_airflow.defaults import DEFAULT_ARGS, Tag
@@ -25,7 +25,7 @@ from plumbline_airflow.steps import step
 
 
 @dag(
-    description="Documents in a folder become a searchable, checked and traceable knowledge base.",
+    description="Documents of a folder or source become a searchable, checked and traceable knowledge base.",
     schedule="@hourly",
     start_date=datetime(2026, 1, 1),
     catchup=False,
@@ -42,7 +42,16 @@ from plumbline_airflow.steps import step
             description="Folder to read, at or below the inbox or one of PLUMBLINE_FOLDERS; empty: the inbox.",
         ),
         "source": Param(
-            "", type="string", title="Source", description="Name of the source; empty: the folder's own."
+            "",
+            type="string",
+            title="Source",
+            description="Name of a configured source; or, beside a folder, how it is to be called.",
+        ),
+        "tenant": Param(
+            "",
+            type="string",
+            title="Tenant",
+            description="One of PLUMBLINE_TENANTS; empty: PLUMBLINE_TENANT.",
         ),
         "allow_empty": Param(
             default=False,
@@ -68,7 +77,10 @@ def ingest_documents() -> None:
     # An index built while rows are loaded costs several times what it costs afterwards.
     indexed = step(ingesting.build_search_indexes)(ingestion_id=ingestion_id)
 
-    prepared >> checked >> published >> indexed
+    # A source that does not answer fails the run at its end: what has outlived its time goes all the same.
+    answered = step(origins.require_refreshed)(problem=shards["problem"])
+
+    prepared >> checked >> published >> indexed >> answered
 
 
 ingest_documents()

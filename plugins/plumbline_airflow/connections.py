@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from plumbline.core.connections import Connection
 from plumbline.core.tools import Tools, open_tools
+from plumbline_airflow.stores import open_store
 
 DATABASE = "plumbline_db"
 KEEPER = "plumbline_keeper"
@@ -33,7 +34,7 @@ def tools_of_airflow() -> Iterator[Tools]:
     found = {
         conn_id: connection for conn_id in (DATABASE, KEEPER, OPENAI) if (connection := look_up(conn_id))
     }
-    with open_tools(connections=found) as tools:
+    with open_tools(connections=found, open_store=open_store) as tools:
         yield tools
 
 

@@ -29,7 +29,13 @@ Work = Callable[..., Receipt]
 
 
 def step(
-    work: Work, /, *, maps: str | None = None, tells: tuple[str, ...] = (), **options: Any
+    work: Work,
+    /,
+    *,
+    maps: str | None = None,
+    tells: tuple[str, ...] = (),
+    of_tenant: bool = False,
+    **options: Any,
 ) -> Task[..., Any]:
     """
     Return the task that does `work(tools, run, *, inputs…)`.
@@ -42,6 +48,8 @@ def step(
             this entry becomes the value, and every other one an XCom under its own name: `scan["ingestion_id"]`.
         tells: Further inputs, which are not for `work`: with its receipt they go to those who wait for the Assets that
             the task publishes, as the `extra` of the event.
+        of_tenant: Whether the task has an input more, `tenant`, for whom it works; otherwise the parameter of the DAG
+            says so, and where it has none, the settings do.
         options: Options of the Airflow task.
     """
     name = getattr(work, "__name__", "work")
@@ -49,7 +57,8 @@ def step(
     def perform(**inputs: Any) -> Any:
         context = get_current_context()
         told = {key: inputs.pop(key) for key in tells}
-        receipt = perform_work(work, name, context, inputs)
+        tenant = inputs.pop("tenant") if of_tenant else None
+        receipt = perform_work(work, name, context, inputs, tenant)
         for asset in options.get("outlets", ()):
             context["outlet_events"][asset].extra = {**receipt, **told}
         if maps is None:
@@ -65,17 +74,20 @@ def step(
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for parameter in list(inspect.signature(work).parameters.values())[2:]
     ]
-    inputs += [inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY) for key in tells]
+    more = (*tells, "tenant") if of_tenant else tells
+    inputs += [inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY) for key in more]
     perform.__signature__ = inspect.Signature(inputs)  # type: ignore[attr-defined]
     perform.__name__ = perform.__qualname__ = name
     return task(task_id=name, doc_md=inspect.getdoc(work), **options)(perform)
 
 
-def perform_work(work: Work, name: str, context: Context, inputs: dict[str, Any]) -> Receipt:
+def perform_work(
+    work: Work, name: str, context: Context, inputs: dict[str, Any], tenant: str | None = None
+) -> Receipt:
     """Do the work on record; a `Fatal` error is not retried."""
     settings = Settings.load()
-    run = run_of(context, f"{context['dag'].dag_id}.{name}", settings)
     try:
+        run = run_of(context, f"{context['dag'].dag_id}.{name}", settings, tenant)
         with tools_of_airflow() as tools, recorded(tools.db, run) as receipt:
             receipt.update(work(tools, run, **given(work, inputs)))
             return receipt
@@ -108,11 +120,16 @@ def _switch(name: str, value: object) -> bool:
     return says
 
 
-def run_of(context: Context, job: str, settings: Settings) -> Run:
-    """Return who is working: the id is Airflow's own for this try, so its pages and our tables name the same thing."""
+def run_of(context: Context, job: str, settings: Settings, tenant: str | None = None) -> Run:
+    """
+    Return who is working: the id is Airflow's own for this try, so its pages and our tables name the same thing.
+
+    Raises:
+        Fatal: The tenant is not open to DAGs.
+    """
     instance = context["ti"]
     return Run(
-        tenant=settings.tenant,
+        tenant=_open_tenant(settings, tenant or (context.get("params") or {}).get("tenant")),
         job=job,
         run_id=instance.id,
         project=settings.project,
@@ -124,3 +141,11 @@ def run_of(context: Context, job: str, settings: Settings) -> Run:
         map_index=None if instance.map_index is None or instance.map_index < 0 else instance.map_index,
         try_number=instance.try_number,
     )
+
+
+def _open_tenant(settings: Settings, named: object) -> str:
+    """Whoever may start a DAG is not thereby somebody who may work for every tenant."""
+    tenant = str(named or settings.tenant)
+    if tenant not in settings.tenants:
+        raise Fatal(f"The tenant {tenant} is not open to DAGs: PLUMBLINE_TENANTS lists those that are.")
+    return tenant

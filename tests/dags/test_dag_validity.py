@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FILES = sorted((PROJECT_ROOT / "dags").glob("*.py"))
 MOST_LINES = 95
+MOST_RUNS = 4
 TIERS = {"tier-1", "tier-2"}
 
 
@@ -66,7 +67,7 @@ def test_a_dag_can_be_left_alone(dag: DAG) -> None:
     from plumbline_airflow.alerts import tell_owner
 
     assert not dag.catchup
-    assert dag.max_active_runs == 1
+    assert dag.max_active_runs <= MOST_RUNS
     for task in dag.tasks:
         assert task.retries >= 1
         assert task.on_failure_callback in (tell_owner, [tell_owner])

@@ -268,7 +268,7 @@ def test_screens_fit_a_terminal_of_eighty_columns_and_names_are_whole(
         (["lineage", "nonsense"], 1, "is no id"),
         (["check", "corpus/nothing"], 1, "corpus/nothing"),
         (["calls", "release", "9b2f6c1e-0000-4000-8000-000000000000", "--billed"], 1, "nothing to decide"),
-        (["ingest"], 2, "Missing argument"),
+        (["ingest"], 2, "Say what to read"),
         (["serach", "x"], 2, "No such command"),
     ],
 )

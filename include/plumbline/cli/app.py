@@ -21,6 +21,7 @@ from rich.text import Text
 from plumbline.core.errors import Fatal
 from plumbline.core.receipts import Run
 from plumbline.core.settings import Settings, checked_tenant
+from plumbline.core.stores import Store
 from plumbline.core.tools import Tools, open_tools
 
 app = typer.Typer(
@@ -71,7 +72,7 @@ class NotAgreed(Fatal):
 def working(command: str, tenant: str | None) -> Iterator[tuple[Tools, Run]]:
     """Open the tools for one command, and say on whose behalf it works."""
     settings = Settings.load()
-    with open_tools(settings) as tools:
+    with open_tools(settings, open_store=_open_store) as tools:
         yield (
             tools,
             Run(
@@ -83,6 +84,13 @@ def working(command: str, tenant: str | None) -> Iterator[tuple[Tools, Run]]:
                 dag_run_id=f"cli__{uuid.uuid4()}",
             ),
         )
+
+
+def _open_store(address: str) -> Store:
+    from plumbline_airflow.stores import open_store  # type: ignore[import-untyped]
+
+    store: Store = open_store(address)
+    return store
 
 
 @contextlib.contextmanager
@@ -134,4 +142,4 @@ def print_json(value: Any) -> None:
 
 
 # The modules register their commands on `app`.
-from plumbline.cli import calls, corpus, documents, installation, lineage, sources  # noqa: E402, F401
+from plumbline.cli import calls, corpus, documents, installation, lineage, source_setup, sources  # noqa: E402, F401

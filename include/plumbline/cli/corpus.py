@@ -28,15 +28,21 @@ from plumbline.cli.app import (
 from plumbline.corpus.kinds import Kind
 
 
-def _named(folder: str) -> str:
+def _named(folder: str | None) -> str | None:
     """Take a folder as it is typed; nothing, as of a variable that is not set, is not the current folder."""
-    if not folder.strip():
+    if folder is not None and not folder.strip():
         raise typer.BadParameter("The name of the folder is empty; the current one is called `.`.")
     return folder
 
 
-Folder = Annotated[
-    str,
+def _require_one(folder: str | None, source: str | None) -> None:
+    """An inbox that is meant is named, as any other folder: what is not said is not guessed."""
+    if folder is None and not source:
+        raise typer.BadParameter("Say what to read: a folder, or a configured source by --source NAME.")
+
+
+AnyFolder = Annotated[
+    str | None,
     typer.Argument(
         metavar="PATH", callback=_named, help="Folder of documents: text, HTML, PDF, Word, mail and more."
     ),
@@ -46,7 +52,8 @@ SourceName = Annotated[
     typer.Option(
         "--source",
         metavar="NAME",
-        help="Name of the source; a folder without one is known by its path, and moved, is another source.",
+        help="Name of a configured source; or of the folder, which without one is known by its path, and moved, is "
+        "another source.",
     ),
 ]
 
@@ -60,7 +67,7 @@ app.add_typer(plans, name="plan")
 
 @app.command()
 def ingest(
-    path: Folder,
+    path: AnyFolder = None,
     *,
     source: SourceName = None,
     allow_empty: Annotated[
@@ -70,9 +77,15 @@ def ingest(
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """Make a folder of documents searchable.  Only what changed since the last time is read and paid for."""
-    from plumbline.corpus.ingesting import ingest as run_ingestion
+    """
+    Make the documents of a folder, or of a configured source, searchable.
 
+    Only what changed since the last time is read and paid for.
+    """
+    from plumbline.corpus.ingesting import ingest as run_ingestion
+    from plumbline.corpus.origins.refreshing import SourceAway
+
+    _require_one(path, source)
     began = time.monotonic()
     with working("ingest", tenant) as (tools, run), progress(quiet=as_json) as tell:
         summary = run_ingestion(
@@ -83,15 +96,22 @@ def ingest(
         print_json(summary)
     else:
         show_summary(summary)
+    if summary["problem"]:
+        raise SourceAway(f"{summary['source']} did not answer, and stays as it was: {summary['problem']}")
 
 
 @plans.command("ingest")
 def plan_ingest(
-    path: Folder, *, source: SourceName = None, tenant: Tenant = None, as_json: Json = False
+    path: AnyFolder = None, *, source: SourceName = None, tenant: Tenant = None, as_json: Json = False
 ) -> None:
-    """Say what an ingestion of the folder would read, buy and cost.  Nothing is written, no paid call is made."""
+    """
+    Say what an ingestion would read, buy and cost.  Nothing is written, no paid call is made.
+
+    Of a source that is no folder, it counts what was there when it was last looked at.
+    """
     from plumbline.corpus.planning import plan_ingestion
 
+    _require_one(path, source)
     with working("plan", tenant) as (tools, run):
         plan: dict[str, Any] = plan_ingestion(tools, run, folder=path, source=source)
     if as_json:

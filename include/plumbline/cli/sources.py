@@ -84,7 +84,7 @@ def forget(
         return
     gone = f"{counted(summary['removed'], 'document')} and {counted(summary['chunks_removed'], 'chunk')}"
     console.print(f"[bold]{escape(target.name)}[/bold] is forgotten: {gone} are gone.", soft_wrap=True)
-    if target.location == tools.settings.inbox.absolute():
+    if target.location == str(tools.settings.inbox.absolute()):
         console.print("The DAG ingest_documents reads this folder, and will take it in again.")
 
 

@@ -77,6 +77,14 @@ class Settings:
         return checked_tenant(self.text("PLUMBLINE_TENANT", "main"))
 
     @property
+    def tenants(self) -> list[str]:
+        """The tenants that DAGs may be told to work for: the default one, and those of PLUMBLINE_TENANTS."""
+        named = (self.values.get("PLUMBLINE_TENANTS") or "").split(",")
+        return list(
+            dict.fromkeys([self.tenant, *(checked_tenant(name.strip()) for name in named if name.strip())])
+        )
+
+    @property
     def project(self) -> str:
         """The project that spending is booked on."""
         return self.text("PLUMBLINE_PROJECT", "plumbline")

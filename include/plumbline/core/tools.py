@@ -14,21 +14,25 @@ from dataclasses import dataclass, field
 from plumbline.core.connections import Connection
 from plumbline.core.db import Database, required
 from plumbline.core.settings import Settings
+from plumbline.core.stores import OpenStore, no_store
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Settings, the databases, and the connection that says which model answers."""
+    """Settings, the databases, the connection that says which model answers, and the way to object stores."""
 
     settings: Settings
     db: Database
     keeper: Database
     provider: Connection | None = field(default=None, repr=False)
+    open_store: OpenStore = no_store
 
 
 @contextlib.contextmanager
 def open_tools(
-    settings: Settings | None = None, connections: Mapping[str, Connection] | None = None
+    settings: Settings | None = None,
+    connections: Mapping[str, Connection] | None = None,
+    open_store: OpenStore = no_store,
 ) -> Iterator[Tools]:
     """
     Open the tools, and close them afterwards.
@@ -47,6 +51,7 @@ def open_tools(
         db=Database.of(required(look_up("plumbline_db"), "plumbline_db")),
         keeper=Database.of(required(look_up("plumbline_keeper"), "plumbline_keeper")),
         provider=look_up("plumbline_openai"),
+        open_store=open_store,
     )
     try:
         yield tools

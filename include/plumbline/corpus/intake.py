@@ -25,35 +25,16 @@ import stat
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
 
 from plumbline.core.errors import Fatal, Passing
 from plumbline.corpus.filenames import MAX_PATH_BYTES, escaped, nfc, shortened, unused
-from plumbline.corpus.kinds import KINDS, OLDER, Kind, kind_of
+from plumbline.corpus.kinds import kind_of
+from plumbline.corpus.outcomes import Bounds, Found, Refusal, RefusalCode, expired, oversized, unsupported
 
-MAX_BYTES = 50 * 1024 * 1024
 MAX_DEPTH = 64
-
-RefusalCode = Literal[
-    "outside_inbox",
-    "link",
-    "special_file",
-    "unreadable",
-    "oversized",
-    "empty",
-    "unsupported",
-    "unusable_name",
-    "same_name",
-    "changing",
-    "too_deep",
-]
-
-ACCESS_CODES: frozenset[str] = frozenset({"unreadable", "changing"})
-"""Refusals that say nothing about the content: what was read from there before is still the best we have."""
-STRAINED_CODES: frozenset[str] = frozenset({"timeout", "out_of_memory", "crashed"})
-"""Refusals that say as much about the machine as about the content; the file is tried again after a day."""
 
 _IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx", "lost+found"})
 _IGNORED_ENDINGS = ("~", ".tmp", ".temp", ".part", ".partial", ".crdownload", ".download", ".swp", ".bak")
@@ -80,28 +61,6 @@ class Moved(Passing):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One readable file: `path` is relative to the inbox, with `/`, in Unicode NFC; `size` is in bytes."""
-
-    path: str
-    sha256: bytes
-    size: int
-    kind: Kind
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One file or folder that will not be read, and why, in words for a person."""
-
-    path: str
-    code: RefusalCode
-    reason: str
-    sha256: bytes | None = None
-    size: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class _Entry:
     """What stands in a folder: its path from there, its name on disk, and why it is refused, if its name says so."""
 
@@ -111,7 +70,7 @@ class _Entry:
     refused: tuple[RefusalCode, str] | None = None
 
 
-def scan(inbox: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Found | Refusal]:
+def scan(inbox: Path, bounds: Bounds | None = None) -> Iterator[Found | Refusal]:
     """
     Read every visible file below `inbox`, in the order of their paths.
 
@@ -121,18 +80,18 @@ def scan(inbox: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Found | Refusal
     Raises:
         InboxMissing: The folder is absent, closed to us, or cannot be listed to its end.
     """
-    place = Path(os.path.realpath(inbox))
+    place, bounds = Path(os.path.realpath(inbox)), bounds or Bounds()
     try:
         root, entries = _open_folder(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise InboxMissing(f"The inbox {inbox} cannot be opened: {_plainly(error)}.") from error
     try:
-        yield from _walk(root, entries, "", 0, place, max_bytes)
+        yield from _walk(root, entries, "", 0, place, bounds)
     finally:
         os.close(root)
 
 
-def fetch(inbox: Path, path: str, *, expected_sha256: bytes, max_bytes: int = MAX_BYTES) -> bytes:
+def fetch(inbox: Path, path: str, *, expected_sha256: bytes) -> bytes:
     """
     Read one file again that `scan` has found.
 
@@ -140,7 +99,7 @@ def fetch(inbox: Path, path: str, *, expected_sha256: bytes, max_bytes: int = MA
         Moved: It is gone, or its bytes are no longer the ones that were found.
         InboxMissing: The folder is absent or closed to us.
     """
-    for outcome in _one(inbox, path, max_bytes):
+    for outcome in _one(inbox, path):
         if isinstance(outcome, Found) and outcome.sha256 == expected_sha256:
             return outcome.content
     raise Moved(f"{path} has changed since the inbox was scanned; the next run reads it as it is then.")
@@ -155,7 +114,7 @@ def is_ignored(name: str) -> bool:
 
 
 def _walk(
-    folder: int, entries: list[_Entry], prefix: str, depth: int, inbox: Path, max_bytes: int
+    folder: int, entries: list[_Entry], prefix: str, depth: int, inbox: Path, bounds: Bounds
 ) -> Iterator[Found | Refusal]:
     for entry in entries:
         path = prefix + entry.path
@@ -165,15 +124,15 @@ def _walk(
         elif entry.refused:
             yield Refusal(path, *entry.refused)
         elif not entry.is_folder:
-            yield _read(folder, entry.name, path, inbox, max_bytes)
+            yield _read(folder, entry.name, path, inbox, bounds)
         elif depth >= MAX_DEPTH:
             yield Refusal(path, "too_deep", f"The folder lies more than {MAX_DEPTH} folders deep.")
         else:
-            yield from _descend(folder, entry.name, path, depth, inbox, max_bytes)
+            yield from _descend(folder, entry.name, path, depth, inbox, bounds)
 
 
 def _descend(
-    folder: int, name: str, path: str, depth: int, inbox: Path, max_bytes: int
+    folder: int, name: str, path: str, depth: int, inbox: Path, bounds: Bounds
 ) -> Iterator[Found | Refusal]:
     try:
         inner, entries = _open_folder(name, _OPEN_FOLDER, folder)
@@ -181,7 +140,7 @@ def _descend(
         yield _unreadable(path, error, "folder")
         return
     try:
-        yield from _walk(inner, entries, path + "/", depth + 1, inbox, max_bytes)
+        yield from _walk(inner, entries, path + "/", depth + 1, inbox, bounds)
     finally:
         os.close(inner)
 
@@ -240,7 +199,7 @@ def _bad_name(name: str) -> tuple[RefusalCode, str] | None:
     return None
 
 
-def _read(folder: int, name: str, path: str, inbox: Path, max_bytes: int) -> Found | Refusal:
+def _read(folder: int, name: str, path: str, inbox: Path, bounds: Bounds) -> Found | Refusal:
     try:
         file = os.open(name, _OPEN_FILE, dir_fd=folder)
     except OSError as error:
@@ -250,23 +209,25 @@ def _read(folder: int, name: str, path: str, inbox: Path, max_bytes: int) -> Fou
             return _refuse_special(path)
         return _unreadable(path, error, "file")
     try:
-        return _refusal_unread(file, name, path, max_bytes) or _found(file, name, path)
+        return _refusal_unread(file, name, path, bounds) or _found(file, name, path)
     except OSError as error:
         return _unreadable(path, error, "file")
     finally:
         os.close(file)
 
 
-def _refusal_unread(file: int, name: str, path: str, max_bytes: int) -> Refusal | None:
+def _refusal_unread(file: int, name: str, path: str, bounds: Bounds) -> Refusal | None:
     """What speaks against a file before a byte of it is read."""
     seen = os.fstat(file)
     if not stat.S_ISREG(seen.st_mode):
         return _refuse_special(path)
     if kind_of(name) is None:
-        return Refusal(path, "unsupported", _unsupported(name), size=seen.st_size)
-    if seen.st_size > max_bytes:
-        return Refusal(path, "oversized", _oversized(seen.st_size, max_bytes), size=seen.st_size)
-    return None
+        return Refusal(path, "unsupported", unsupported(name), size=seen.st_size)
+    if seen.st_size > bounds.max_bytes:
+        return Refusal(path, "oversized", oversized(seen.st_size, bounds.max_bytes), size=seen.st_size)
+    if bounds.since is None:
+        return None
+    return expired(path, datetime.fromtimestamp(seen.st_mtime, UTC), bounds)
 
 
 def _found(file: int, name: str, path: str) -> Found | Refusal:
@@ -296,7 +257,7 @@ def _read_all(file: int, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _one(inbox: Path, path: str, max_bytes: int) -> Iterator[Found | Refusal]:
+def _one(inbox: Path, path: str) -> Iterator[Found | Refusal]:
     """The outcome for one path: its folders are opened one below the other, none of them through a link."""
     try:
         folder = os.open(inbox, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -308,7 +269,7 @@ def _one(inbox: Path, path: str, max_bytes: int) -> Iterator[Found | Refusal]:
             inner = os.open(_on_disk(folder, part), _OPEN_FOLDER, dir_fd=folder)
             os.close(folder)
             folder = inner
-        yield _read(folder, _on_disk(folder, last), path, inbox, max_bytes)
+        yield _read(folder, _on_disk(folder, last), path, inbox, Bounds())
     except OSError:
         return
     finally:
@@ -356,15 +317,3 @@ def _plainly(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM):
         return "permission denied"
     return (error.strerror or type(error).__name__).lower()
-
-
-def _unsupported(name: str) -> str:
-    dot = name.rfind(".")
-    if newer := OLDER.get(name[dot:].lower() if dot > 0 else ""):
-        return f"Files ending in {name[dot:]} are not supported; save a copy as {newer}."
-    ending = f"Files ending in {name[dot:]}" if dot > 0 else "Files without an ending"
-    return f"{ending} are not supported; supported are {', '.join(KINDS)}."
-
-
-def _oversized(size: int, limit: int) -> str:
-    return f"The file has {size / 1e6:,.1f} MB; the limit is {limit / 1e6:,.1f} MB."

@@ -18,7 +18,7 @@ from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
 from plumbline.corpus.chunking import chunk
 from plumbline.corpus.extraction import Extracted
-from plumbline.corpus.intake import scan
+from plumbline.corpus.origins import origin_of
 from plumbline.corpus.preparing import EMBED_CHUNK
 from plumbline.corpus.readers import Refused, read_files
 from plumbline.corpus.scanning import compare
@@ -47,17 +47,18 @@ def plan_ingestion(
         PriceUnknown: The model has no price, so that nothing may be bought from it.
     """
     target = source_of(tools, run, folder, source)
+    origin = origin_of(tools, run, target)
     door = Door(tools, run)
     wanted: dict[bytes, int] = {}
     chunks = 0
     with tools.db.transaction(run.tenant) as session:
-        counts = compare(session, run, target, scan(target.location))
+        counts = compare(session, run, target, origin.scan())
         refused = _Refused(counts["refuse"])
         for row in db.rows(session, "corpus/select_compared_refused", page=_REFUSALS_SHOWN):
             refused.show(row["path"], row["reason_code"], row["reason"])
         for files in _pages(session):
             keys: dict[bytes, int] = {}
-            for file, outcome in read_files(target.location, files):
+            for file, outcome in read_files(origin, files):
                 if isinstance(outcome, Refused):
                     refused.add(file["path"], *outcome)
                     continue
@@ -69,7 +70,7 @@ def plan_ingestion(
     tokens = sum(wanted.values())
     cost = door.estimate(tokens)
     return {
-        "location": str(target.location),
+        "location": target.location,
         "found": counts["found"],
         "to_store": counts["store"] - (refused.count - counts["refuse"]),
         "unchanged": counts["unchanged"],

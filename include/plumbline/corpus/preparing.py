@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -28,8 +27,10 @@ from plumbline.core.tools import Tools
 from plumbline.corpus.chunking import Chunk, chunk, chunk_ids
 from plumbline.corpus.extraction import Extracted
 from plumbline.corpus.instructions import flags
+from plumbline.corpus.origins import Origin, origin_of
 from plumbline.corpus.readers import Refused, read_files
 from plumbline.corpus.scanning import MISSING_VECTORS
+from plumbline.corpus.sources import source_from
 from plumbline.corpus.terms import Terms, chunk_terms, register
 from plumbline.models import Door
 
@@ -146,8 +147,9 @@ def _plan(tools: Tools, run: Run, ingestion_id: str, door: Door) -> DictRow:
 
 def _stage(tools: Tools, run: Run, plan: DictRow, shard: int, stream: EmbeddingStream) -> Receipt:
     documents = chunks = refused = 0
+    origin = origin_of(tools, run, source_from(plan))
     for files in _pages(tools, run, plan, shard):
-        page = _prepare(run, plan, files, stream)
+        page = _prepare(run, plan, origin, files, stream)
         with tools.db.transaction(run.tenant) as session:
             _write(session, plan["ingestion_id"], shard, page)
         documents += len(page.documents)
@@ -181,7 +183,9 @@ def _pages(tools: Tools, run: Run, plan: DictRow, shard: int) -> Iterator[list[D
         after = files[-1]["path"]
 
 
-def _prepare(run: Run, plan: DictRow, files: Sequence[DictRow], stream: EmbeddingStream) -> _Page:
+def _prepare(
+    run: Run, plan: DictRow, origin: Origin, files: Sequence[DictRow], stream: EmbeddingStream
+) -> _Page:
     """
     Prepare a page of files, step by step rather than file by file.
 
@@ -190,7 +194,7 @@ def _prepare(run: Run, plan: DictRow, files: Sequence[DictRow], stream: Embeddin
     """
     page = _Page()
     read: list[tuple[Mapping[str, Any], Extracted]] = []
-    for file, outcome in read_files(Path(plan["location"]), files):
+    for file, outcome in read_files(origin, files):
         if isinstance(outcome, Refused):
             page.refused.append((file["path"], *outcome))
         else:

@@ -19,9 +19,9 @@ from psycopg.errors import LockNotAvailable
 from plumbline.core import db
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
-from plumbline.corpus.intake import ACCESS_CODES
+from plumbline.corpus.outcomes import ACCESS_CODES
 from plumbline.corpus.preparing import Superseded
-from plumbline.corpus.sources import INGESTION_COUNTS, known_as
+from plumbline.corpus.sources import FOLDER, FORGOTTEN, INGESTION_COUNTS, known_as
 from plumbline.provenance.checks import gate
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
     db.run(session, "corpus/delete_gone_chunks")
     db.run(session, "corpus/empty_removed_versions", **ingestion)
     db.run(session, "corpus/delete_removed_documents", **ingestion)
+    _let_go_of_fetched(session, plan)
     kept_or_added = [row["added"] for row in db.rows(session, "corpus/upsert_chunks", **source)]
     db.run(session, "corpus/insert_terms", **source)
     session.execute(db.on_embeddings("corpus/insert_vectors", plan["table_name"]), source)
@@ -122,6 +123,16 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
         "chunks_removed": removed_chunks,
     }
     return _close(session, plan, {**chunks, "keys_used": staged["keys"]})
+
+
+def _let_go_of_fetched(session: Session, plan: DictRow) -> None:
+    """What was fetched of a document goes with it; what is configured of a source, with the source."""
+    source = {"source_id": plan["source_id"]}
+    if plan["pipeline"] == FORGOTTEN:
+        db.run(session, "corpus/delete_forgotten_items", **source)
+        db.run(session, "corpus/delete_source_configuration", **source)
+    elif plan["kind"] != FOLDER:
+        db.run(session, "corpus/empty_removed_items", **source, ingestion_id=plan["ingestion_id"])
 
 
 def _close(session: Session, plan: DictRow, counted: dict[str, int]) -> Receipt:

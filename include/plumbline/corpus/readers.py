@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from plumbline.corpus.extraction import Extracted, Unreadable, extract
 from plumbline.corpus.extraction.pool import SHARED
 from plumbline.corpus.extraction.reading import is_read_here
-from plumbline.corpus.intake import Moved, fetch
+from plumbline.corpus.intake import Moved
+from plumbline.corpus.origins import Origin
 
 
 class Refused(NamedTuple):
@@ -26,10 +26,10 @@ class Refused(NamedTuple):
 
 
 def read_files(
-    location: Path, files: Sequence[Mapping[str, Any]]
+    origin: Origin, files: Sequence[Mapping[str, Any]]
 ) -> Iterator[tuple[Mapping[str, Any], Extracted | Refused]]:
     """Yield each file (`path`, `sha256`, `kind`, `bytes`) with what was read, or why nothing was."""
-    read = partial(_read, location)
+    read = partial(_read, origin)
     if sum(not is_read_here(file["kind"], file["bytes"]) for file in files) < 2:  # noqa: PLR2004 - one needs no company
         yield from zip(files, map(read, files), strict=True)
         return
@@ -37,10 +37,10 @@ def read_files(
         yield from zip(files, readers.map(read, files), strict=True)
 
 
-def _read(location: Path, file: Mapping[str, Any]) -> Extracted | Refused:
+def _read(origin: Origin, file: Mapping[str, Any]) -> Extracted | Refused:
     path = file["path"]
     try:
-        content = fetch(location, path, expected_sha256=file["sha256"])
+        content = origin.fetch(path, file["sha256"])
         return extract(content, file["kind"], path)
     except Moved as moved:
         return Refused("changing", str(moved))

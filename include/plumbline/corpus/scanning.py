@@ -21,7 +21,8 @@ from plumbline.core.receipts import Receipt, Run
 from plumbline.core.sql import statement
 from plumbline.core.tools import Tools
 from plumbline.corpus.chunking import document_id
-from plumbline.corpus.intake import ACCESS_CODES, STRAINED_CODES, Found, Refusal, scan
+from plumbline.corpus.origins import origin_of, refresh
+from plumbline.corpus.outcomes import ACCESS_CODES, STRAINED_CODES, Found, Refusal
 from plumbline.corpus.sources import FORGOTTEN, PIPELINE, Source, known_source, source_of
 from plumbline.models import endpoint_of
 
@@ -46,19 +47,23 @@ def scan_source(
     tools: Tools, run: Run, *, folder: str | None = None, source: str | None = None, allow_empty: bool = False
 ) -> Receipt:
     """
-    Compare a folder with what is stored, and plan what is new, changed, refused or gone.
+    Compare a source with what is stored, and plan what is new, changed, refused or gone.
 
-    Returns the ingestion's id, its shards (at least one), and the counts of the plan.
+    Of a source that is no folder, what is new is fetched first.  Returns the ingestion's id, its shards (at least one),
+    the counts of the plan, and the `problem` of a source that did not answer.
 
     Raises:
         InboxMissing: The folder is absent or closed to us.
         FolderClosed: A DAG was told to read a folder that is not open to DAGs.
+        UnknownSource: Only a name is given, and there is no such source.
         SourceEmptied: It holds nothing, and documents are known from it; `allow_empty` says that this is meant.
     """
     target = source_of(tools, run, folder, source)
+    problem = refresh(tools, run, target)["problem"]
     endpoint = endpoint_of(tools.settings, tools.provider)
     index = _index(tools, run, endpoint.model, endpoint.dimensions)
-    return _plan(tools, run, target, index, scan(target.location), allow_empty=allow_empty)
+    seen = origin_of(tools, run, target).scan()
+    return {**_plan(tools, run, target, index, seen, allow_empty=allow_empty), "problem": problem or ""}
 
 
 def forget_source(tools: Tools, run: Run, *, source: str) -> Receipt:
@@ -152,10 +157,10 @@ def compare(session: Session, run: Run, target: Source, seen: Iterable[Found | R
 def _refuse_emptied(target: Source, counts: DictRow, *, allow_empty: bool) -> None:
     if counts["scanned"] or not counts["remove"] or allow_empty:
         return
+    told = shlex.quote(target.location) if target.is_folder else f"--source {shlex.quote(target.name)}"
     message = (
         f"{target.location} is empty, but {counts['remove']} documents are known from it. Nothing was removed. "
-        f"If this is meant, say so: `plumbline ingest {shlex.quote(str(target.location))} --allow-empty`, or the "
-        "parameter allow_empty of the DAG."
+        f"If this is meant, say so: `plumbline ingest {told} --allow-empty`, or the parameter allow_empty of the DAG."
     )
     raise SourceEmptied(message)
 
@@ -179,7 +184,8 @@ def _register(session: Session, run: Run, target: Source) -> None:
         source_id=target.source_id,
         tenant=run.tenant,
         name=target.name,
-        location=str(target.location),
+        kind=target.kind,
+        location=target.location,
         owner=run.team,
     )
     db.run(session, "corpus/lock_source", source_id=target.source_id)

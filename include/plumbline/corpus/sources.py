@@ -2,7 +2,8 @@
 What a run over a source agrees on: the source's identity, the pipeline's fingerprint, the ids of its documents.
 
 A source is known by its tenant and name, a document by its source and path.  Where nobody gives a name, the folder's
-path is the name: the same documents under another path are another source.  The pipeline's fingerprint goes up when
+path is the name: the same documents under another path are another source.  What somebody has configured
+(`plumbline sources add`) lies in `corpus.source`.  The pipeline's fingerprint goes up when
 extraction, chunking, or what is taken out before sending would give another result for the same bytes: then every
 document is read anew, and only what is sent otherwise than before is paid for.
 """
@@ -12,16 +13,22 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from plumbline.core import db
 from plumbline.core.errors import Fatal
 from plumbline.core.hashing import stable_uuid
 from plumbline.core.receipts import Run
+from plumbline.core.settings import Settings
 from plumbline.core.tools import Tools
 
 PIPELINE = "extract-2 chunk-1 terms-1 flags-1 minimise-1"
+
+FOLDER = "folder"
+ON_DISK = frozenset({FOLDER, "mailbox"})
+"""Kinds of sources that lie on a disk of the machine that reads them."""
 
 FORGOTTEN = "forgotten"
 """Stands for the pipeline of an ingestion that read nothing, because its source was to be forgotten."""
@@ -39,34 +46,105 @@ class UnknownSource(Fatal):
     """Nothing was ever ingested from a source of this name, or it was forgotten."""
 
 
+class NotAFolder(Fatal):
+    """A folder was named for a source that is configured as something else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A folder of documents."""
+    """
+    Where documents come from.
+
+    `location` is the path of a folder or mailbox, or an address; `options` are what its kind needs besides.
+    `keep_days` is its time-to-live: what it has not changed for so long is removed.
+    """
 
     source_id: uuid.UUID
     name: str
-    location: Path
+    location: str
+    kind: str = FOLDER
+    options: Mapping[str, Any] = field(default_factory=dict)
+    keep_days: int | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder, or the mailbox, as a path."""
+        return Path(self.location)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is read where it lies; from any other, documents are fetched first."""
+        return self.kind == FOLDER
 
 
 def source_of(tools: Tools, run: Run, folder: str | None, name: str | None) -> Source:
     """
-    Return the source of a run: the inbox, unless a folder is named; its path is its name, unless one is given.
+    Return the source of a run, with what is configured of it.
+
+    A folder is a source, whose path is its name, unless one is given; a name alone is that of a known source; and
+    neither means the inbox.
+
+    Raises:
+        FolderClosed: A DAG was told to read a folder that is not open to DAGs.
+        NotAFolder: A folder is given for a source that is none.
+        UnknownSource: Only a name is given, and there is no such source.
+        UnusableName: The name or the path is no text.
+    """
+    if not name or folder:
+        return _configured(tools, run, folder_source(tools.settings, run, folder, name))
+    _require_text(name)
+    found = known_source(tools, run, name)
+    if run.dag_id is not None and found.kind in ON_DISK:
+        _require_open(found.folder, tools.settings.open_folders)
+    return found
+
+
+def folder_source(settings: Settings, run: Run, folder: str | None, name: str | None) -> Source:
+    """
+    Return a folder as a source: the inbox, unless another is named; its path is its name, unless one is given.
 
     Raises:
         FolderClosed: A DAG was told to read a folder that is not open to DAGs.
         UnusableName: The name or the path is no text.
     """
-    location = _place(folder) if folder else tools.settings.inbox.absolute()
+    location = _place(folder) if folder else settings.inbox.absolute()
     name = name or _name_of(location)
     _require_text(f"{name} at {location}")
     if run.dag_id is not None:
-        _require_open(location, tools.settings.open_folders)
-    return Source(stable_uuid("source", run.tenant, name), name, location)
+        _require_open(location, settings.open_folders)
+    return Source(source_id_of(run.tenant, name), name, str(location))
+
+
+def _configured(tools: Tools, run: Run, target: Source) -> Source:
+    """The source with what is configured under its name; its folder is where it was found now."""
+    with tools.db.transaction(run.tenant) as session:
+        row = db.row(session, "corpus/select_source", source_id=target.source_id)
+    if row is None:
+        return target
+    found = source_from(row)
+    if not found.is_folder:
+        raise NotAFolder(
+            f"The source {target.name} is configured as {found.location}, and not as a folder: leave the folder out."
+        )
+    return replace(found, location=target.location)
+
+
+def source_from(row: Mapping[str, Any]) -> Source:
+    """Return the source that a row of corpus.source, or one joined to it, describes.  Pure."""
+    return Source(
+        row["source_id"], row["name"], row["location"], row["kind"], row["options"], row["keep_days"]
+    )
+
+
+def source_id_of(tenant: str, name: str) -> uuid.UUID:
+    """Return the id of a source, which is made of its tenant and name.  Pure."""
+    return stable_uuid("source", tenant, name)
 
 
 def known_source(tools: Tools, run: Run, name: str) -> Source:
     """
-    Return a source that documents were read from, by its name or, if it is the only one there, by its folder.
+    Return a source that is configured or that documents were read from, by its name or, if it is the only one there,
+    by its folder.
 
     Raises:
         UnknownSource: There is none; the message lists those that there are.
@@ -83,7 +161,7 @@ def find_source(known: Mapping[str, Source], name: str, tenant: str) -> Source:
     """
     place = _place(name)
     found = known.get(name) or known.get(_name_of(place))
-    if found is None and len(there := [one for one in known.values() if one.location == place]) == 1:
+    if found is None and len(there := [one for one in known.values() if one.location == str(place)]) == 1:
         found = there[0]
     if found is None:
         listed = "".join(f"\n  {one}" for one in known) or " none"
@@ -95,7 +173,7 @@ def known_sources(tools: Tools, run: Run) -> dict[str, Source]:
     """Return the sources of the run's tenant by their names, those that were forgotten left out."""
     with tools.db.transaction(run.tenant) as session:
         rows = db.rows(session, "corpus/select_sources")
-    return {row["name"]: Source(row["source_id"], row["name"], Path(row["location"])) for row in rows}
+    return {row["name"]: source_from(row) for row in rows}
 
 
 def _place(folder: str) -> Path:

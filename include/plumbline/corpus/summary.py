@@ -36,6 +36,7 @@ def summarise(tools: Tools, run: Run, *, dag_run_id: str | None = None) -> Recei
         "state": row["state"],
         "source": row["source_name"],
         "location": row["location"],
+        "problem": row["problem"],
         "model": row["model"],
         "answered_by": known_as(row["model"]),
         "dimensions": row["dimensions"],

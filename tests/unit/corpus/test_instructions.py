@@ -9,8 +9,9 @@ import pytest
 from plumbline.corpus.chunking import chunk
 from plumbline.corpus.extraction import Unreadable, extract
 from plumbline.corpus.instructions import flags, marks, rules, said
-from plumbline.corpus.intake import Found, scan
+from plumbline.corpus.intake import scan
 from plumbline.corpus.language import detect
+from plumbline.corpus.outcomes import Found
 from plumbline.corpus.terms import analyse
 
 ATTACKS = {

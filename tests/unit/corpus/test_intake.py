@@ -11,16 +11,9 @@ from pathlib import Path
 import pytest
 
 from plumbline.corpus.filenames import MAX_PATH_BYTES
-from plumbline.corpus.intake import (
-    ACCESS_CODES,
-    Found,
-    InboxMissing,
-    Moved,
-    Refusal,
-    fetch,
-    kind_of,
-    scan,
-)
+from plumbline.corpus.intake import InboxMissing, Moved, fetch, scan
+from plumbline.corpus.kinds import kind_of
+from plumbline.corpus.outcomes import ACCESS_CODES, Bounds, Found, Refusal
 
 
 @pytest.fixture
@@ -257,7 +250,7 @@ def test_empty_oversized_and_unknown_files_are_refused_with_a_reason(inbox):
     put(inbox, "large.txt", b"x" * 2_000_001)
     put(inbox, "picture.png")
     put(inbox, "README")
-    reasons = {one.path: (one.code, one.reason) for one in scan(inbox, max_bytes=2_000_000)}
+    reasons = {one.path: (one.code, one.reason) for one in scan(inbox, Bounds(max_bytes=2_000_000))}
     assert ("empty", "The file is empty (0 bytes).") == reasons["empty.md"]
     assert ("oversized", "The file has 2.0 MB; the limit is 2.0 MB.") == reasons["large.txt"]
     assert ("unsupported", "Files ending in .png are not supported") == (

@@ -8,7 +8,8 @@ import pytest
 
 from plumbline.corpus.chunking import MAX_TOKENS, chunk
 from plumbline.corpus.extraction import Extracted, Unreadable, extract
-from plumbline.corpus.intake import Refusal, scan
+from plumbline.corpus.intake import scan
+from plumbline.corpus.outcomes import Refusal
 from plumbline.corpus.tokens import count
 
 REFUSED = {

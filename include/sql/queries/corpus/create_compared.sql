@@ -1,6 +1,7 @@
 -- Compare what was found with what we have, one row a document.
 -- A file that was refused before, with the same bytes and by the same pipeline, is refused again without reading it; one that
 -- was too much for its reader is tried again after a day, for the machine may have been busy.
+-- What has outlived the time-to-live of its source is removed, and refused from then on.
 -- Below a folder that could not be opened nothing is known, so nothing there is taken for removed.
 create temporary table compared on commit drop as
 with closed as materialized (
@@ -20,6 +21,7 @@ select
             select from closed where starts_with(document.path, closed.beginning)
         ) then 'unchanged'
         when scanned.path is null then 'remove'
+        when scanned.reason_code = 'expired' and document.path is not null then 'remove'
         when scanned.reason is not null then 'refuse'
         when document.source_sha256 = scanned.sha256 and document.pipeline = %(pipeline)s then 'unchanged'
         when refused.code <> all (%(passing_codes)s)

@@ -1,6 +1,6 @@
 -- The ingestion that an Airflow run, or a run of the command line, made; the latest one where no run is named.
 select
-    ingestion.*, source.name as source_name, source.location, vector_index.model, vector_index.dimensions,
+    ingestion.*, source.name as source_name, source.location, source.problem, vector_index.model, vector_index.dimensions,
     (select count(*) from corpus.document where document.source_id = ingestion.source_id) as documents,
     (
         select count(*)

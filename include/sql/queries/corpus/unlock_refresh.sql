@@ -1,0 +1,2 @@
+-- The look at the source is over.
+select pg_advisory_unlock(hashtextextended(%(key)s, 0))

@@ -1,0 +1,23 @@
+"""One DAG starts another, once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+
+
+def start(dag_id: str, **params: Any) -> TriggerDagRunOperator:
+    """
+    Return the task that starts a run of a DAG with these parameters, and does not wait for it.
+
+    The run is named after the task that starts it, so a second try starts no second run.
+    """
+    return TriggerDagRunOperator(
+        task_id=f"start_{dag_id}",
+        trigger_dag_id=dag_id,
+        trigger_run_id="{{ run_id | replace('+', '_') }}__{{ ti.map_index }}",
+        conf=params,
+        skip_when_already_exists=True,
+        doc_md=f"Start a run of `{dag_id}` with what it is to work on, and do not wait for it.",
+    )
