@@ -94,7 +94,7 @@ def grouped(links: Iterable[Link], order: Mapping[UUID, int]) -> list[list[Membe
     Of the links only the strongest that hold a group together are followed, so that each document but the first is
     linked to one that stands before it.
     """
-    kept = _strongest(_by_the_first(list(links), order))
+    kept = _strongest(_by_the_first(list(links), order), order)
     degree = Counter(document_id for link in kept for document_id in link[:2])
     beside: dict[UUID, list[Link]] = defaultdict(list)
     for link in kept:
@@ -134,8 +134,8 @@ def _by_the_first(links: Sequence[Link], order: Mapping[UUID, int]) -> list[Link
     return [*copies, *near]
 
 
-def _strongest(links: Iterable[Link]) -> list[Link]:
-    """The strongest links that connect what all links connect (Kruskal's forest)."""
+def _strongest(links: Iterable[Link], order: Mapping[UUID, int]) -> list[Link]:
+    """The strongest links that connect what all links connect (Kruskal's forest); of equals, to what came first."""
     above: dict[UUID, UUID] = {}
 
     def top(one: UUID) -> UUID:
@@ -144,7 +144,11 @@ def _strongest(links: Iterable[Link]) -> list[Link]:
         return one
 
     kept = []
-    for link in sorted(links, key=lambda link: (-_strength(link), link.first, link.second)):
+
+    def rank(link: Link) -> tuple[float, list[int]]:
+        return -_strength(link), sorted((order[link.first], order[link.second]))
+
+    for link in sorted(links, key=rank):
         first, second = top(link.first), top(link.second)
         if first != second:
             above[second] = first

@@ -25,7 +25,7 @@ from plumbline.core.memory import cycles_sought_rarely
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.sql import statement
 from plumbline.core.tools import Tools
-from plumbline.corpus.chunking import Chunk, chunk, chunk_ids
+from plumbline.corpus.chunking import MAX_TOKENS, Chunk, chunk, chunk_ids
 from plumbline.corpus.extraction import Extracted
 from plumbline.corpus.instructions import flags
 from plumbline.corpus.readers import Refused, read_files
@@ -101,9 +101,14 @@ class _Page:
     refused: list[tuple[str, str, str]] = field(default_factory=list)
 
 
-def prepare_documents(tools: Tools, run: Run, *, ingestion_id: str, shard: int) -> Receipt:
+def prepare_documents(
+    tools: Tools, run: Run, *, ingestion_id: str, shard: int, chunk_tokens: int = MAX_TOKENS
+) -> Receipt:
     """
     Extract, chunk, embed and stage the files of one shard.
+
+    Another `chunk_tokens`, the most that a chunk may have, is for measurements on a database of their own: no row says
+    what it was, so that a document which is unchanged keeps its chunks.
 
     Raises:
         Superseded: A later scan of the source has made this plan worthless.
@@ -118,7 +123,7 @@ def prepare_documents(tools: Tools, run: Run, *, ingestion_id: str, shard: int) 
         if shard == MISSING_VECTORS:
             counts = _give_missing_vectors(tools, run, plan, stream)
         else:
-            counts = _stage(tools, run, plan, shard, stream)
+            counts = _stage(tools, run, plan, shard, stream, chunk_tokens)
     usage = stream.usage
     return {
         **counts,
@@ -144,10 +149,12 @@ def _plan(tools: Tools, run: Run, ingestion_id: str, door: Door) -> DictRow:
     return plan
 
 
-def _stage(tools: Tools, run: Run, plan: DictRow, shard: int, stream: EmbeddingStream) -> Receipt:
+def _stage(
+    tools: Tools, run: Run, plan: DictRow, shard: int, stream: EmbeddingStream, chunk_tokens: int
+) -> Receipt:
     documents = chunks = refused = 0
     for files in _pages(tools, run, plan, shard):
-        page = _prepare(run, plan, files, stream)
+        page = _prepare(run, plan, files, stream, chunk_tokens)
         with tools.db.transaction(run.tenant) as session:
             _write(session, plan["ingestion_id"], shard, page)
         documents += len(page.documents)
@@ -181,7 +188,9 @@ def _pages(tools: Tools, run: Run, plan: DictRow, shard: int) -> Iterator[list[D
         after = files[-1]["path"]
 
 
-def _prepare(run: Run, plan: DictRow, files: Sequence[DictRow], stream: EmbeddingStream) -> _Page:
+def _prepare(
+    run: Run, plan: DictRow, files: Sequence[DictRow], stream: EmbeddingStream, chunk_tokens: int
+) -> _Page:
     """
     Prepare a page of files, step by step rather than file by file.
 
@@ -196,7 +205,10 @@ def _prepare(run: Run, plan: DictRow, files: Sequence[DictRow], stream: Embeddin
         else:
             read.append((file, outcome))
     page.documents = [_document_row(run, plan, file, extracted) for file, extracted in read]
-    cut = [(file, extracted, chunk(extracted)) for file, extracted in read]
+    cut = [
+        (file, extracted, chunk(extracted, max_tokens=chunk_tokens, section_tokens=chunk_tokens))
+        for file, extracted in read
+    ]
     worded = [(file["document_id"], _words_of(extracted, chunks)) for file, extracted, chunks in cut]
     for document_id, chunks in worded:
         page.chunks.extend(_chunk_rows(run, document_id, chunks, stream))

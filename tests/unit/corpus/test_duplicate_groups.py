@@ -32,6 +32,13 @@ def test_of_identical_documents_the_one_that_was_there_first_is_named():
     assert [[(A, None, None), (B, A, None), (C, A, None), (D, A, 0.9)]] == grouped(links, ORDER)
 
 
+def test_of_links_that_are_equally_strong_the_one_to_the_earlier_document_counts():
+    """The same report from one run to the next, whichever ids the documents have."""
+    links = [Link(B, C, 0.8), Link(A, C, 0.8), Link(A, B, 0.98)]
+
+    assert [[(A, None, None), (B, A, 0.98), (C, A, 0.8)]] == grouped(links, ORDER)
+
+
 def test_without_links_there_are_no_groups():
     """Most knowledge bases, one hopes."""
     assert [] == grouped([], {})
