@@ -76,6 +76,16 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def postgres_cpu(scratch: Scratch) -> float:
+    """Return the CPU seconds that Postgres has spent: its processes, and those that have ended."""
+    postmaster = psutil.Process(scratch.server.pid)
+    spent = sum(postmaster.cpu_times()[:4])
+    for child in postmaster.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            spent += sum(child.cpu_times()[:2])
+    return float(spent)
+
+
 class Bench:
     """One database, one model server, one folder; measures processes from outside."""
 
@@ -156,12 +166,7 @@ class Bench:
         return stale
 
     def _postgres_cpu(self) -> float:
-        postmaster = psutil.Process(self.scratch.server.pid)
-        spent = sum(postmaster.cpu_times()[:4])
-        for child in postmaster.children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                spent += sum(child.cpu_times()[:2])
-        return float(spent)
+        return postgres_cpu(self.scratch)
 
     def _environment(self) -> dict[str, str]:
         connection = {

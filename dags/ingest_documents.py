@@ -6,7 +6,7 @@ Turn what is new, changed or gone in a folder, or in a configured source, into s
 |  |  |
 |---|---|
 | Reads | the inbox (`PLUMBLINE_INBOX`), a configured source (`plumbline sources`), or a folder of `PLUMBLINE_FOLDERS` |
-| Writes | documents, chunks, words and vectors in `corpus`; calls and answers in `ledger`; `lineage` |
+| Writes | documents, chunks, words, vectors and near-duplicates in `corpus`; calls and answers in `ledger`; `lineage` |
 | Again | safe: an unchanged document costs nothing, and no answer of the model is paid for twice |
 | Broken | [Runbook](plumbline/runbooks/ingest_documents) (`docs/runbooks/ingest_documents.md`) |
 
@@ -62,7 +62,7 @@ from plumbline_airflow.steps import step
     },
 )
 def ingest_documents() -> None:
-    """Scan, prepare, check, publish, index: a failure before `publish` leaves the published index as it is."""
+    """Scan, prepare, check, publish, index, compare: a failure before `publish` leaves the index as it is."""
     shards = step(ingesting.scan_source, maps="shards")(
         folder="{{ params.folder }}", source="{{ params.source }}", allow_empty="{{ params.allow_empty }}"
     )
@@ -77,10 +77,12 @@ def ingest_documents() -> None:
     # An index built while rows are loaded costs several times what it costs afterwards.
     indexed = step(ingesting.build_search_indexes)(ingestion_id=ingestion_id)
 
+    # Nobody waits for it: what it finds is reported, and changes no search.
+    compared = step(ingesting.find_duplicates)(ingestion_id=ingestion_id)
     # A source that does not answer fails the run at its end: what has outlived its time goes all the same.
     answered = step(origins.require_refreshed)(problem=shards["problem"])
 
-    prepared >> checked >> published >> indexed >> answered
+    prepared >> checked >> published >> indexed >> compared >> answered
 
 
 ingest_documents()

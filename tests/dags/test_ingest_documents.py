@@ -23,6 +23,7 @@ STEPS = [
     "check_corpus_candidate",
     "publish_index",
     "build_search_indexes",
+    "find_duplicates",
     "require_refreshed",
 ]
 PUBLISHED = "select chunk_id, version_id, text_sha256 from corpus.chunk order by chunk_id"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ RunDag = Callable[..., Any]
 def bucket(airflow: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A bucket with some objects, and the connection `keys` to it."""
     import boto3
+    import httpx2
     from airflow.sdk.io.store import _STORE_CACHE
     from moto.server import ThreadedMotoServer
 
@@ -27,9 +27,7 @@ def bucket(airflow: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     host, port = server.get_host_and_port()
     address = f"http://{host}:{port}"
     # The stand-in keeps its buckets for the whole process, whichever server answers for them.
-    urllib.request.urlopen(
-        urllib.request.Request(f"{address}/moto-api/reset", method="POST"), timeout=10
-    ).close()
+    httpx2.post(f"{address}/moto-api/reset", timeout=10).raise_for_status()
     login = {"login": "stand-in", "password": "stand-in"}
     extra = {"endpoint_url": address, "region_name": "us-east-1"}
     monkeypatch.setenv("AIRFLOW_CONN_KEYS", json.dumps({"conn_type": "aws", **login, "extra": extra}))

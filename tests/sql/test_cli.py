@@ -371,9 +371,43 @@ def test_documents_are_listed_with_what_was_refused_and_what_changed(plumbline, 
     assert 64 == len(as_json[1]["newer"]["text_sha256"])
 
 
+def test_what_is_in_twice_is_listed_in_groups_that_fit_a_terminal(plumbline, on_terminal, tmp_path):
+    """The command that ingests also compares; paths are whole, whatever the titles; and an empty list says so."""
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    rules = " ".join(
+        f"Berth {number} is kept for boats of at most {number * 3} metres." for number in range(40)
+    )
+    (folder / "rules.md").write_text(f"# Rules of the harbour{', which are long' * 9}\n\n{rules}\n")
+    plumbline("ingest", str(folder))
+    nothing = plumbline("documents", "duplicates")
+    (folder / "rules-of-last-year.md").write_text(
+        (folder / "rules.md").read_text().replace("Berth 30 is", "Berth 30 was")
+    )
+    (folder / "copy.md").write_text((folder / "rules.md").read_text())
+    plumbline("ingest", str(folder))
+
+    code, screen = on_terminal("documents", "duplicates")
+    strict = plumbline("documents", "duplicates", "--at-least", "1", "--source", str(folder))
+    listed = json.loads(plumbline("documents", "duplicates", "--json").stdout)
+
+    assert "No two documents are 80 % the same.\n" == nothing.stdout
+    assert 0 == code
+    assert "3 documents, each at least 97 % the same as another" in screen
+    assert re.search(r"rules-of-last-year\.md .*\n +97 % the same as the first · since 2", screen)
+    assert "3 documents in 1 group." in screen
+    assert [] == [line for line in screen.split("\n") if len(line) > 80]
+    assert strict.stdout.startswith("2 identical documents\n")
+    assert "identical to the first" in strict.stdout
+    [group] = listed["groups"]
+    assert [None, True, False] == [row["like"] and row["identical"] for row in group["documents"]]
+    assert (True, 0) == (listed["complete"], listed["uncompared"])
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (("documents", "duplicates", "--at-least", "0.5"), 1, "ask for 0.8 to 1, not for 0.5"),
         (("documents", "changes", "--since", "yesterday"), 1, "is no moment"),
         (("documents", "diff", "nothing.md"), 1, "No document is, or was"),
         (("documents", "--kind", "word"), 2, "'word' is none of"),

@@ -142,4 +142,13 @@ def print_json(value: Any) -> None:
 
 
 # The modules register their commands on `app`.
-from plumbline.cli import calls, corpus, documents, installation, lineage, source_setup, sources  # noqa: E402, F401
+from plumbline.cli import (  # noqa: E402
+    calls,  # noqa: F401
+    corpus,  # noqa: F401
+    documents,  # noqa: F401
+    duplicates,  # noqa: F401
+    installation,  # noqa: F401
+    lineage,  # noqa: F401
+    source_setup,  # noqa: F401
+    sources,  # noqa: F401
+)

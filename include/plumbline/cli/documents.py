@@ -51,7 +51,7 @@ def list_documents(
     from plumbline.corpus.instructions import said
 
     with working("documents", tenant) as (tools, run):
-        scope = known.Scope(_source(tools, run, source), path, kind_named(kind), flagged)
+        scope = known.Scope(source_named(tools, run, source), path, kind_named(kind), flagged)
         shown, complete = _first(known.documents(tools, run, scope), limit)
     if as_json:
         print_json({"documents": shown, "complete": complete})
@@ -85,7 +85,7 @@ def refused(
     from plumbline.corpus import documents as known
 
     with working("documents", tenant) as (tools, run):
-        scope = known.Scope(_source(tools, run, source), path)
+        scope = known.Scope(source_named(tools, run, source), path)
         shown, complete = _first(known.refusals(tools, run, scope), limit)
     if as_json:
         print_json({"refused": shown, "complete": complete})
@@ -115,7 +115,7 @@ def changes(
 
     begin = known.moment(since, now())
     with working("documents", tenant) as (tools, run):
-        scope = known.Scope(_source(tools, run, source), path)
+        scope = known.Scope(source_named(tools, run, source), path)
         shown, complete = _first(known.changes(tools, run, scope, since=begin, most=limit + 1), limit)
     if as_json:
         print_json({"since": begin, "changes": shown, "complete": complete})
@@ -154,7 +154,7 @@ def diff(
     from plumbline.corpus import documents as known
 
     with working("documents", tenant) as (tools, run):
-        named = _source(tools, run, source)
+        named = source_named(tools, run, source)
         found = known.difference(tools, run, document, source=named, older=older, newer=newer)
     if as_json:
         ends = {name: _plain(row) for name, row in (("older", found.older), ("newer", found.newer))}
@@ -183,7 +183,8 @@ def _style(line: str) -> str:
     return {"+": "green", "-": "red"}.get(line[:1], "")
 
 
-def _source(tools: Any, run: Any, named: str | None) -> str | None:
+def source_named(tools: Any, run: Any, named: str | None) -> str | None:
+    """Return the name of a source that was given by its name or its folder."""
     from plumbline.corpus.sources import known_source
 
     return None if named is None else known_source(tools, run, named).name

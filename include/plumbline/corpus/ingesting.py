@@ -15,6 +15,7 @@ from typing import cast
 
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
+from plumbline.corpus.duplicates import find_duplicates
 from plumbline.corpus.preparing import prepare_documents
 from plumbline.corpus.publishing import build_search_indexes, publish_index
 from plumbline.corpus.scanning import forget_source, scan_source
@@ -113,6 +114,9 @@ def _finished(
     if changed:
         progress("indexing")
         _step(tools, run, build_search_indexes, ingestion_id=ingestion_id)
+    # Also when nothing changed: a run that was stopped may have left documents that were not compared.
+    progress("comparing documents with each other")
+    _step(tools, run, find_duplicates, ingestion_id=ingestion_id)
     return summarise(tools, run, dag_run_id=run.dag_run_id)
 
 

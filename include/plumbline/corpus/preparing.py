@@ -24,7 +24,7 @@ from plumbline.core.memory import cycles_sought_rarely
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.sql import statement
 from plumbline.core.tools import Tools
-from plumbline.corpus.chunking import Chunk, chunk, chunk_ids
+from plumbline.corpus.chunking import MAX_TOKENS, Chunk, chunk, chunk_ids
 from plumbline.corpus.extraction import Extracted
 from plumbline.corpus.instructions import flags
 from plumbline.corpus.origins import Origin, origin_of
@@ -102,9 +102,14 @@ class _Page:
     refused: list[tuple[str, str, str]] = field(default_factory=list)
 
 
-def prepare_documents(tools: Tools, run: Run, *, ingestion_id: str, shard: int) -> Receipt:
+def prepare_documents(
+    tools: Tools, run: Run, *, ingestion_id: str, shard: int, chunk_tokens: int = MAX_TOKENS
+) -> Receipt:
     """
     Extract, chunk, embed and stage the files of one shard.
+
+    Another `chunk_tokens`, the most that a chunk may have, is for measurements on a database of their own: no row says
+    what it was, so that a document which is unchanged keeps its chunks.
 
     Raises:
         Superseded: A later scan of the source has made this plan worthless.
@@ -119,7 +124,7 @@ def prepare_documents(tools: Tools, run: Run, *, ingestion_id: str, shard: int) 
         if shard == MISSING_VECTORS:
             counts = _give_missing_vectors(tools, run, plan, stream)
         else:
-            counts = _stage(tools, run, plan, shard, stream)
+            counts = _stage(tools, run, plan, shard, stream, chunk_tokens)
     usage = stream.usage
     return {
         **counts,
@@ -145,11 +150,13 @@ def _plan(tools: Tools, run: Run, ingestion_id: str, door: Door) -> DictRow:
     return plan
 
 
-def _stage(tools: Tools, run: Run, plan: DictRow, shard: int, stream: EmbeddingStream) -> Receipt:
+def _stage(
+    tools: Tools, run: Run, plan: DictRow, shard: int, stream: EmbeddingStream, chunk_tokens: int
+) -> Receipt:
     documents = chunks = refused = 0
     origin = origin_of(tools, run, source_from(plan))
     for files in _pages(tools, run, plan, shard):
-        page = _prepare(run, plan, origin, files, stream)
+        page = _prepare(run, plan, origin, files, stream, chunk_tokens)
         with tools.db.transaction(run.tenant) as session:
             _write(session, plan["ingestion_id"], shard, page)
         documents += len(page.documents)
@@ -184,7 +191,12 @@ def _pages(tools: Tools, run: Run, plan: DictRow, shard: int) -> Iterator[list[D
 
 
 def _prepare(
-    run: Run, plan: DictRow, origin: Origin, files: Sequence[DictRow], stream: EmbeddingStream
+    run: Run,
+    plan: DictRow,
+    origin: Origin,
+    files: Sequence[DictRow],
+    stream: EmbeddingStream,
+    chunk_tokens: int,
 ) -> _Page:
     """
     Prepare a page of files, step by step rather than file by file.
@@ -200,7 +212,10 @@ def _prepare(
         else:
             read.append((file, outcome))
     page.documents = [_document_row(run, plan, file, extracted) for file, extracted in read]
-    cut = [(file, extracted, chunk(extracted)) for file, extracted in read]
+    cut = [
+        (file, extracted, chunk(extracted, max_tokens=chunk_tokens, section_tokens=chunk_tokens))
+        for file, extracted in read
+    ]
     worded = [(file["document_id"], _words_of(extracted, chunks)) for file, extracted, chunks in cut]
     for document_id, chunks in worded:
         page.chunks.extend(_chunk_rows(run, document_id, chunks, stream))
