@@ -134,4 +134,4 @@ def print_json(value: Any) -> None:
 
 
 # The modules register their commands on `app`.
-from plumbline.cli import calls, corpus, documents, installation, lineage, sources  # noqa: E402, F401
+from plumbline.cli import calls, corpus, documents, indexes, installation, lineage, sources  # noqa: E402, F401

@@ -23,7 +23,7 @@ from plumbline.core.tools import Tools
 from plumbline.corpus.chunking import document_id
 from plumbline.corpus.intake import ACCESS_CODES, STRAINED_CODES, Found, Refusal, scan
 from plumbline.corpus.sources import FORGOTTEN, PIPELINE, Source, known_source, source_of
-from plumbline.models import endpoint_of
+from plumbline.corpus.versions import endpoint_in_force, opened
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
@@ -56,8 +56,8 @@ def scan_source(
         SourceEmptied: It holds nothing, and documents are known from it; `allow_empty` says that this is meant.
     """
     target = source_of(tools, run, folder, source)
-    endpoint = endpoint_of(tools.settings, tools.provider)
-    index = _index(tools, run, endpoint.model, endpoint.dimensions)
+    endpoint = endpoint_in_force(tools, run)
+    index = opened(tools, run, endpoint.model, endpoint.dimensions)
     return _plan(tools, run, target, index, scan(target.location), allow_empty=allow_empty)
 
 
@@ -158,18 +158,6 @@ def _refuse_emptied(target: Source, counts: DictRow, *, allow_empty: bool) -> No
         "parameter allow_empty of the DAG."
     )
     raise SourceEmptied(message)
-
-
-def _index(tools: Tools, run: Run, model: str, dimensions: int) -> DictRow:
-    with tools.db.transaction(run.tenant) as session:
-        found = db.row(session, "corpus/select_index", model=model, dimensions=dimensions)
-    if found is None:
-        with tools.keeper.transaction(run.tenant) as session:
-            db.run(session, "corpus/open_index", tenant=run.tenant, model=model, dimensions=dimensions)
-        with tools.db.transaction(run.tenant) as session:
-            found = db.row(session, "corpus/select_index", model=model, dimensions=dimensions)
-    assert found is not None  # noqa: S101 - it was just made
-    return found
 
 
 def _register(session: Session, run: Run, target: Source) -> None:
