@@ -25,6 +25,7 @@ from plumbline.cli.app import (
 
 _WORSE_SHOWN = 10
 _MEGABYTE = 10**6
+_COMPARED = (("against_hit_5", "against_mrr"), ("hit_5", "mrr"))
 
 indexes = typer.Typer(
     invoke_without_command=True, help="Index versions: list, build beside, compare, swap, go back."
@@ -205,6 +206,7 @@ def drop(
 
 def _show_version(row: dict[str, Any]) -> None:
     from plumbline.corpus.sources import known_as
+    from plumbline.corpus.versions import what_to_do
 
     state = {"building": "in the making", "in_force": "in force", "retired": "retired"}[row["state"]]
     heading = Text.assemble((f"{row['index_id']}. ", "bold"), (known_as(row["model"]), "bold cyan"))
@@ -215,18 +217,13 @@ def _show_version(row: dict[str, Any]) -> None:
     if row["instead_of_model"]:
         named = f"{row['instead_of_model']} ({row['instead_of_dimensions']} dimensions)"
         say_below(f"stands in for {named}, which the connection named when it was swapped in", 3)
+    if row["hit_5"] is not None:
+        was, now = (f"hit@5 {row[hit]:.3f}, MRR {row[mrr]:.3f}" for hit, mrr in _COMPARED)
+        say_below(f"compared on {row['compared_at']:%Y-%m-%d}: {now}; in force then: {was}", 3)
     if row["copied_from"]:
         say_below(f"made of index {row['copied_from']}, to build its graph anew", 3)
     if row["state"] == "building":
         say_below(what_to_do(row), 3, style="yellow")
-
-
-def what_to_do(row: dict[str, Any]) -> str:
-    """Say how an index in the making is completed, or given up.  Pure."""
-    if row["copied_from"]:
-        return f"The next ingestion goes on with it; `plumbline index drop {row['index_id']}` drops it."
-    named = f"--model {row['model']} --dimensions {row['dimensions']}"
-    return f"`plumbline index build {named}` completes it, `plumbline index drop {row['index_id']}` drops it."
 
 
 def _since(row: dict[str, Any]) -> str:

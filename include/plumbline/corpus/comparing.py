@@ -126,7 +126,8 @@ def read_questions(path: Path) -> list[Question]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise QuestionsUnusable(f"The questions in {path} cannot be read: {error}.") from error
+        message = f"The questions in {path} cannot be read; name a file by PLUMBLINE_QUESTIONS or --queries."
+        raise QuestionsUnusable(message) from error
     found = [_question(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not found:
         raise QuestionsUnusable(f"There is no question in {path}.")

@@ -195,7 +195,7 @@ def _put_into_force(
     session.execute(db.on_embeddings("corpus/update_chunk_answer_keys", table))
     overtaken = db.value(session, "corpus/count_overtaken", index_id=index_id)
     db.run(session, "corpus/supersede_for_swap", index_id=index_id)
-    gate(session, run, "corpus/after_swap")
+    gate(session, run, "corpus/published/every_chunk_has_one_vector")
     return {
         "index_id": index_id,
         "model": own[0],

@@ -97,6 +97,17 @@ def list_versions(tools: Tools, run: Run) -> list[DictRow]:
         return db.rows(session, "corpus/select_index_versions")
 
 
+def what_to_do(version: Version) -> str:
+    """Say how an index in the making, a row of `list_versions`, is completed, or given up.  Pure."""
+    gives_up = f"`plumbline index drop {version['index_id']}` drops it."
+    if version["copied_from"]:
+        return f"The next ingestion goes on with it; {gives_up}"
+    if version["vectors"] >= version["chunks"]:
+        return f"It is complete: `plumbline index compare`, then `plumbline index swap`; {gives_up}"
+    named = f"--model {version['model']} --dimensions {version['dimensions']}"
+    return f"`plumbline index build {named}` completes it, {gives_up}"
+
+
 def enforce(
     session: Session,
     index_id: int,
