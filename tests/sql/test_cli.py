@@ -413,6 +413,8 @@ def test_another_index_is_planned_built_compared_swapped_and_brought_back(
     assert "kept until" in listed
     assert "128 dimensions" in plumbline("status").stdout
 
+    misplaced = plumbline("index", "--tenant", "other", "back", "--yes")
+    assert (2, True) == (misplaced.returncode, "Options come after the word back" in misplaced.stderr)
     unasked = plumbline("index", "back")
     assert (1, True) == (unasked.returncode, "Nothing was brought back." in unasked.stderr)
     assert 1 == json.loads(plumbline("index", "back", "--yes", "--json").stdout)["index_id"]

@@ -53,6 +53,8 @@ def list_(context: typer.Context, *, tenant: Tenant = None, as_json: Json = Fals
     from plumbline.corpus.versions import list_versions
 
     if context.invoked_subcommand is not None:
+        if tenant is not None or as_json:
+            raise typer.BadParameter(f"Options come after the word {context.invoked_subcommand}.")
         return
     with working("index", tenant) as (tools, run):
         found = list_versions(tools, run)

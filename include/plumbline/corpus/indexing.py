@@ -11,6 +11,7 @@ Promises:
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -164,6 +165,7 @@ def complete(tools: Tools, run: Run, version: Version, progress: Progress = lamb
     door = Door(tools, run, endpoint=endpoint)
     with (
         cycles_sought_rarely(),
+        _while_it_is_there(version),
         door.embedding(use=EMBED_CHUNK, sensitivity=corpus["sensitivity"]) as stream,
     ):
         for _ in range(MOST_ROUNDS):
@@ -192,10 +194,8 @@ def lacks(session: Session, version: Version) -> int:
         NoSuchIndex: It has no table any more.
     """
     query = db.on_embeddings("corpus/count_vectors_missing", version["table_name"])
-    try:
+    with _while_it_is_there(version):
         found = session.execute(query).fetchone()
-    except UndefinedTable as error:
-        raise NoSuchIndex(f"The table of index {version['index_id']} was dropped.") from error
     return int(found["missing"]) if found else 0
 
 
@@ -210,6 +210,15 @@ def storage(vectors: int, dimensions: int) -> tuple[int, int]:
 def worth_dropping(added: int, there: int) -> bool:
     """Whether a graph of so many vectors that takes in so many more is built anew for less than that.  Pure."""
     return added * INSERTING > (there + added) * BUILDING
+
+
+@contextlib.contextmanager
+def _while_it_is_there(version: Version) -> Iterator[None]:
+    """Somebody may drop the version meanwhile."""
+    try:
+        yield
+    except UndefinedTable as error:
+        raise NoSuchIndex(f"The table of index {version['index_id']} was dropped.") from error
 
 
 def _wanted(

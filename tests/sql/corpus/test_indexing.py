@@ -436,6 +436,36 @@ def test_an_ingestion_under_way_begins_anew_after_a_swap(tools, run, ingest, inb
     assert whole(rows, 2)
 
 
+def test_a_build_whose_index_is_dropped_meanwhile_says_so(tools, run, ingest, monkeypatch):
+    """Somebody gave it up while somebody else was at it."""
+    ingest()
+    monkeypatch.setattr(indexing, "PAGE", 1)
+
+    def drop(doing):
+        if doing.startswith("embedding"):
+            drop_index(tools, run, index_id=2)
+
+    with pytest.raises(NoSuchIndex, match="was dropped"):
+        build_index(tools, run, dimensions=128, progress=drop)
+    assert 3 == build_index(tools, run, dimensions=128)["index_id"]
+
+
+def test_a_publication_counts_what_it_takes_from_a_graph(ingest, inbox, rows, scratch, database):
+    """In the same commit; what a graph was not built of is not counted."""
+    ingest()
+    count = "select removed, removed_since is not null as dated from corpus.vector_index"
+    (inbox / "hours.md").unlink()
+    ingest()
+    assert [{"removed": 0, "dated": False}] == rows(count)
+    with psycopg.connect(scratch.server.admin_url(database), autocommit=True) as admin:
+        admin.execute("update corpus.vector_index set graph_rows = 2")
+
+    (inbox / "prices.txt").write_text("A berth costs 50 euros a night.\n")
+    ingest()
+
+    assert [{"removed": 1, "dated": True}] == rows(count)
+
+
 def test_it_is_said_which_index_is_meant(tools, run, ingest):
     """A build without a name completes the one in the making; with none there, it asks."""
     ingest()

@@ -115,7 +115,8 @@ def test_a_vacuum_leaves_the_graph_alone_and_searches_whole(scratch, database, o
         admin.execute("vacuum (verbose) corpus.embedding_1")
 
     assert before == owner.execute(size).fetchone()
-    assert [] == [text for text in said if 'vacuuming index "embedding_1_graph"' in text]
+    assert any("index scan bypassed" in text for text in said), said
+    assert not any('index "embedding_1_graph"' in text for text in said)
     assert recall_of(app, owner) >= 0.98
 
 
