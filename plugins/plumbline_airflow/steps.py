@@ -100,17 +100,25 @@ def given(work: Work, inputs: dict[str, Any]) -> dict[str, Any]:
     Return the inputs as the function means them.  Pure.
 
     Airflow renders a parameter of the DAG to text: one that nobody filled in to the empty text, which counts as not
-    given, and a switch to `True` or `False`, both of which Python would take for true.
+    given, a switch to `True` or `False`, both of which Python would take for true, and a number to its digits.
 
     Raises:
-        Fatal: A switch (an input whose default is True or False) says neither.
+        Fatal: A switch (an input whose default is True or False) says neither, or a number (whose default is one) is
+            none.
     """
     parameters = inspect.signature(work).parameters
-    return {
-        key: _switch(key, value) if isinstance(parameters[key].default, bool) else value
-        for key, value in inputs.items()
-        if value != ""
-    }
+    return {key: _meant(key, value, parameters[key].default) for key, value in inputs.items() if value != ""}
+
+
+def _meant(name: str, value: object, default: object) -> object:
+    if isinstance(default, bool):
+        return _switch(name, value)
+    if isinstance(default, int):
+        try:
+            return int(str(value))
+        except ValueError:
+            raise Fatal(f"{name} must be a whole number.") from None
+    return value
 
 
 def _switch(name: str, value: object) -> bool:

@@ -55,6 +55,18 @@ def test_inputs_are_read_as_airflow_renders_them() -> None:
         given(work, {"sure": "perhaps"})
 
 
+def test_a_number_is_read_from_its_digits() -> None:
+    """A template gives text for it, too."""
+    from plumbline_airflow.steps import given
+
+    def work(tools: Tools, run: Run, *, dimensions: int = 0) -> Receipt:
+        return {}
+
+    assert {"dimensions": 128} == given(work, {"dimensions": "128"})
+    with pytest.raises(Fatal, match="dimensions must be a whole number"):
+        given(work, {"dimensions": "many"})
+
+
 def test_a_step_is_on_record_under_airflows_own_id(
     context: dict[str, Any], database: str, tools: Tools
 ) -> None:

@@ -147,6 +147,7 @@ from plumbline.cli import (  # noqa: E402
     corpus,  # noqa: F401
     documents,  # noqa: F401
     duplicates,  # noqa: F401
+    indexes,  # noqa: F401
     installation,  # noqa: F401
     lineage,  # noqa: F401
     source_setup,  # noqa: F401

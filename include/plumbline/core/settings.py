@@ -100,6 +100,11 @@ class Settings:
         return _place(self.base, self.text("PLUMBLINE_INBOX", "samples/documents"))
 
     @property
+    def questions(self) -> Path:
+        """The golden questions that index versions are compared by: JSON lines {id, text, relevant: [paths]}."""
+        return _place(self.base, self.text("PLUMBLINE_QUESTIONS", "samples/questions.jsonl"))
+
+    @property
     def open_folders(self) -> list[Path]:
         """The folders that a DAG may be told to read: the inbox, those of PLUMBLINE_FOLDERS, and all below them."""
         named = (self.values.get(_FOLDERS) or "").split(":")

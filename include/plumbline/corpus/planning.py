@@ -24,6 +24,7 @@ from plumbline.corpus.readers import Refused, read_files
 from plumbline.corpus.scanning import compare
 from plumbline.corpus.sources import source_of
 from plumbline.corpus.tokens import count
+from plumbline.corpus.versions import endpoint_in_force
 from plumbline.models import Door
 from plumbline.privacy.minimise import minimise
 
@@ -48,7 +49,7 @@ def plan_ingestion(
     """
     target = source_of(tools, run, folder, source)
     origin = origin_of(tools, run, target)
-    door = Door(tools, run)
+    door = Door(tools, run, endpoint=endpoint_in_force(tools, run))
     wanted: dict[bytes, int] = {}
     chunks = 0
     with tools.db.transaction(run.tenant) as session:
@@ -65,7 +66,7 @@ def plan_ingestion(
                 for key, tokens in _keys(door, outcome):
                     chunks += 1
                     keys[key] = tokens
-            _want(door, keys, wanted)
+            want(door, keys, wanted)
         rebuilt = _rebuild(session, door, wanted)
     tokens = sum(wanted.values())
     cost = door.estimate(tokens)
@@ -105,7 +106,8 @@ class _Refused:
             self.shown.append({"path": path, "code": code, "reason": reason})
 
 
-def _want(door: Door, keys: dict[bytes, int], wanted: dict[bytes, int]) -> None:
+def want(door: Door, keys: dict[bytes, int], wanted: dict[bytes, int]) -> None:
+    """Add those of the keys that would have to be bought."""
     new = keys.keys() - wanted.keys()
     wanted.update({key: keys[key] for key in door.unanswered(list(new))})
 
@@ -117,7 +119,7 @@ def _rebuild(session: Session, door: Door, wanted: dict[bytes, int]) -> int:
         return 0
     after, rebuilt = UUID(int=0), 0
     while chunks := db.rows(session, "corpus/select_texts_to_embed", after=after, page=1000):
-        _want(door, dict(_priced(door, row["text"], row["tokens"]) for row in chunks), wanted)
+        want(door, dict(priced(door, row["text"], row["tokens"]) for row in chunks), wanted)
         after = chunks[-1]["chunk_id"]
         rebuilt += len(chunks)
     return rebuilt
@@ -130,12 +132,12 @@ def _pages(session: Session) -> Iterator[list[DictRow]]:
         after = files[-1]["path"]
 
 
-def _priced(door: Door, text: str, tokens: int) -> tuple[bytes, int]:
-    """The key of a text's embedding and the tokens that it costs: those of what is sent, which has no credentials."""
+def priced(door: Door, text: str, tokens: int) -> tuple[bytes, int]:
+    """Return the key of a text's embedding and the tokens that it costs: those of what is sent, without credentials."""
     sent = minimise(text)
     return door.key(EMBED_CHUNK, text), tokens if sent == text else count(sent)
 
 
 def _keys(door: Door, extracted: Extracted) -> Iterator[tuple[bytes, int]]:
     for piece in chunk(extracted):
-        yield _priced(door, extracted.text[piece.start : piece.end], piece.tokens)
+        yield priced(door, extracted.text[piece.start : piece.end], piece.tokens)

@@ -32,7 +32,8 @@ from plumbline.corpus.readers import Refused, read_files
 from plumbline.corpus.scanning import MISSING_VECTORS
 from plumbline.corpus.sources import source_from
 from plumbline.corpus.terms import Terms, chunk_terms, register
-from plumbline.models import Door
+from plumbline.corpus.versions import standing_in
+from plumbline.models import Door, endpoint_of
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
@@ -86,7 +87,7 @@ _CHUNK = (
 
 
 class Superseded(Fatal):
-    """A later scan of the same source took over."""
+    """A later scan of the same source, or another index, took over."""
 
 
 class ModelChanged(Fatal):
@@ -115,8 +116,8 @@ def prepare_documents(
         Superseded: A later scan of the source has made this plan worthless.
         MayHaveBeenBilled: An earlier run died while the model was answering, and a person must decide.
     """
-    door = Door(tools, run)
-    plan = _plan(tools, run, ingestion_id, door)
+    plan = _plan(tools, run, ingestion_id)
+    door = _door(tools, run, plan)
     with (
         cycles_sought_rarely(),
         door.embedding(use=EMBED_CHUNK, sensitivity=plan["sensitivity"]) as stream,
@@ -137,17 +138,22 @@ def prepare_documents(
     }
 
 
-def _plan(tools: Tools, run: Run, ingestion_id: str, door: Door) -> DictRow:
+def _plan(tools: Tools, run: Run, ingestion_id: str) -> DictRow:
     with tools.db.transaction(run.tenant) as session:
         plan = db.row(session, "corpus/select_ingestion", ingestion_id=ingestion_id)
     if plan is None or plan["state"] != "scanned":
         raise _superseded(ingestion_id)
+    return plan
+
+
+def _door(tools: Tools, run: Run, plan: DictRow) -> Door:
+    door = Door(tools, run, endpoint=standing_in(endpoint_of(tools.settings, tools.provider), plan))
     if (door.model, door.dimensions) != (plan["model"], plan["dimensions"]):
         message = (
             f"The plan was made for {plan['model']}; now {door.model} answers. Start the ingestion anew."
         )
         raise ModelChanged(message)
-    return plan
+    return door
 
 
 def _stage(
@@ -308,7 +314,7 @@ def _write(session: Session, ingestion_id: UUID, shard: int, page: _Page) -> Non
 
 def _superseded(ingestion_id: object) -> Superseded:
     return Superseded(
-        f"The ingestion {ingestion_id} is no longer open: a later scan of the source took over."
+        f"The ingestion {ingestion_id} is no longer open: a later scan of the source, or another index, took over."
     )
 
 

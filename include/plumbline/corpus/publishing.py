@@ -11,25 +11,22 @@ Promises:
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
-
-from psycopg.errors import LockNotAvailable
 
 from plumbline.core import db
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
 from plumbline.corpus.outcomes import ACCESS_CODES
 from plumbline.corpus.preparing import Superseded
+from plumbline.corpus.renewing import drop_retired_indexes, renew_worn_graph
 from plumbline.corpus.sources import FOLDER, FORGOTTEN, INGESTION_COUNTS, known_as
+from plumbline.corpus.versions import enforce
 from plumbline.provenance.checks import gate
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
 
     from plumbline.core.db import Session
-
-log = logging.getLogger(__name__)
 
 
 def publish_index(tools: Tools, run: Run, *, ingestion_id: str) -> Receipt:
@@ -57,32 +54,18 @@ def build_search_indexes(tools: Tools, run: Run, *, ingestion_id: str) -> Receip
     with tools.keeper.transaction(run.tenant) as session:
         db.run(session, "corpus/lock_tenant", tenant=run.tenant)
         built = db.value(session, "corpus/build_search_indexes", tenant=run.tenant)
-    return {"ingestion_id": ingestion_id, "built": built, "dropped": _drop_retired_indexes(tools, run)}
-
-
-def _drop_retired_indexes(tools: Tools, run: Run) -> int:
-    """
-    Drop what no search uses; the next publication does it where the tables are busy.
-
-    Apart from the building, and not for long: the foreign key of such a table makes dropping it close corpus.chunk to
-    everybody for a moment.
-    """
-    try:
-        with tools.keeper.transaction(run.tenant) as session:
-            db.run(session, "corpus/lock_tenant", tenant=run.tenant)
-            session.execute("set local lock_timeout = '5s'")
-            return int(db.value(session, "corpus/drop_retired_indexes", tenant=run.tenant))
-    except LockNotAvailable:
-        log.info("retired indexes are left for the next publication: their tables are busy")
-        return 0
+    renewed = renew_worn_graph(tools, run)
+    dropped = drop_retired_indexes(tools, run)
+    return {"ingestion_id": ingestion_id, "built": built, "renewed": renewed, "dropped": dropped}
 
 
 def _lock(session: Session, run: Run, ingestion_id: str) -> DictRow:
     db.run(session, "corpus/lock_tenant", tenant=run.tenant)
     plan = db.row(session, "corpus/select_ingestion", ingestion_id=ingestion_id)
-    if plan is None or plan["state"] != "scanned":
+    if plan is None or plan["state"] != "scanned" or plan["index_state"] == "retired":
         message = (
-            f"The ingestion {ingestion_id} cannot be published: it was already, or a later scan took over."
+            f"The ingestion {ingestion_id} cannot be published: it was already, or a later scan, or another index, "
+            "took over."
         )
         raise Superseded(message)
     return plan
@@ -109,7 +92,10 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
     _let_go_of_fetched(session, plan)
     kept_or_added = [row["added"] for row in db.rows(session, "corpus/upsert_chunks", **source)]
     db.run(session, "corpus/insert_terms", **source)
-    session.execute(db.on_embeddings("corpus/insert_vectors", plan["table_name"]), source)
+    written = session.execute(db.on_embeddings("corpus/insert_vectors", plan["table_name"]), source).rowcount
+    replaced = 0 if plan["index_state"] == "building" else max(0, written - sum(kept_or_added))
+    if removed_chunks or replaced:
+        db.run(session, "corpus/count_removed_vectors", removed=removed_chunks + replaced)
     if large:
         session.execute(db.on_embeddings("corpus/analyze_documents", plan["table_name"]))
     if plan["index_state"] == "building":
@@ -168,7 +154,5 @@ def _swap_index(session: Session, plan: DictRow, made_by: dict[str, object]) -> 
     """Every chunk of the tenant has its vector in the new index, or the gate after this refuses the swap."""
     edges = {**_of_index(plan), **made_by}
     session.execute(db.on_embeddings("corpus/insert_index_edges", plan["table_name"]), edges)
-    retired = db.run(session, "corpus/retire_index", index_id=plan["index_id"])
-    db.run(session, "corpus/enforce_index", index_id=plan["index_id"])
-    if retired:
+    if enforce(session, plan["index_id"]):
         session.execute(db.on_embeddings("corpus/update_chunk_answer_keys", plan["table_name"]))

@@ -24,7 +24,7 @@ from plumbline.corpus.chunking import document_id
 from plumbline.corpus.origins import origin_of, refresh
 from plumbline.corpus.outcomes import ACCESS_CODES, STRAINED_CODES, Found, Refusal
 from plumbline.corpus.sources import FORGOTTEN, PIPELINE, Source, known_source, source_of
-from plumbline.models import endpoint_of
+from plumbline.corpus.versions import endpoint_in_force, opened
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
@@ -60,8 +60,8 @@ def scan_source(
     """
     target = source_of(tools, run, folder, source)
     problem = refresh(tools, run, target)["problem"]
-    endpoint = endpoint_of(tools.settings, tools.provider)
-    index = _index(tools, run, endpoint.model, endpoint.dimensions)
+    endpoint = endpoint_in_force(tools, run)
+    index = opened(tools, run, endpoint.model, endpoint.dimensions)
     seen = origin_of(tools, run, target).scan()
     return {**_plan(tools, run, target, index, seen, allow_empty=allow_empty), "problem": problem or ""}
 
@@ -163,18 +163,6 @@ def _refuse_emptied(target: Source, counts: DictRow, *, allow_empty: bool) -> No
         f"If this is meant, say so: `plumbline ingest {told} --allow-empty`, or the parameter allow_empty of the DAG."
     )
     raise SourceEmptied(message)
-
-
-def _index(tools: Tools, run: Run, model: str, dimensions: int) -> DictRow:
-    with tools.db.transaction(run.tenant) as session:
-        found = db.row(session, "corpus/select_index", model=model, dimensions=dimensions)
-    if found is None:
-        with tools.keeper.transaction(run.tenant) as session:
-            db.run(session, "corpus/open_index", tenant=run.tenant, model=model, dimensions=dimensions)
-        with tools.db.transaction(run.tenant) as session:
-            found = db.row(session, "corpus/select_index", model=model, dimensions=dimensions)
-    assert found is not None  # noqa: S101 - it was just made
-    return found
 
 
 def _register(session: Session, run: Run, target: Source) -> None:

@@ -30,6 +30,7 @@ from plumbline.corpus.excerpts import excerpt
 from plumbline.corpus.language import detect
 from plumbline.corpus.sources import known_as
 from plumbline.corpus.terms import query_terms
+from plumbline.corpus.versions import Version, standing_in
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
@@ -179,15 +180,19 @@ def _found(
     raise QueryRefused("The index was replaced again and again while this question was asked; ask it again.")
 
 
-def prepare(tools: Tools, run: Run, text: str) -> Query:
-    """Make a question ready: find its terms in the languages of the tenant, and ask the model for its vector."""
+def prepare(tools: Tools, run: Run, text: str, version: Version | None = None) -> Query:
+    """
+    Make a question ready: find its terms in the languages of the tenant, and ask the model for its vector.
+
+    The vector is for the index in force, unless a version is given, which is compared with it.
+    """
     question = _readable(text)
     language = detect(question)
     nothing = Query(question, language, [], None, None, "")
     if not _SAYS_SOMETHING.search(question):
         return replace(nothing, remark="This question has no word in it.")
     with tools.db.transaction(run.tenant) as session:
-        state = db.row(session, "corpus/search_state", tenant=run.tenant) or {}
+        state = {**(db.row(session, "corpus/search_state", tenant=run.tenant) or {}), **(version or {})}
     if not state["languages"]:
         return replace(nothing, remark="Nothing has been ingested yet.")
     terms = query_terms(question, _likeliest_first(language, state["languages"]))
@@ -227,7 +232,8 @@ def _vector(
         return None, "No index is in force yet."
     try:
         # Somebody is waiting: rather the words alone, and soon.
-        endpoint = replace(endpoint_of(tools.settings, tools.provider), timeout=_PATIENCE)
+        answering = standing_in(endpoint_of(tools.settings, tools.provider), state)
+        endpoint = replace(answering, timeout=_PATIENCE)
         door = Door(tools, run, endpoint=endpoint, policy=Policy(patience=2.0, attempts=2, first_pause=0.2))
         if (door.model, door.dimensions) != (state["model"], state["dimensions"]):
             return None, (

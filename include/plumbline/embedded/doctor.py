@@ -162,6 +162,37 @@ def check_database(subject: Subject) -> Iterator[Finding]:
         yield _partitions(months)
 
 
+def check_indexes(subject: Subject) -> Iterator[Finding]:
+    """No index is left in the making without anybody knowing: nothing but a person completes or drops it."""
+    from psycopg.errors import UndefinedFunction
+
+    from plumbline.core import db
+    from plumbline.corpus.versions import what_to_do
+
+    connection = subject.settings.connection("plumbline_db")
+    if connection is None:
+        return
+    database = db.Database.of(connection)
+    try:
+        with database.transaction(subject.settings.tenant) as session:
+            versions = db.rows(session, "corpus/select_index_versions")
+    except (db.DatabaseUnreachable, UndefinedFunction):
+        return  # the check of the database says so
+    finally:
+        database.close()
+    for version in versions:
+        if version["state"] == "building":
+            named = f"{version['model']}, {version['dimensions']} dimensions"
+            count = f"{version['vectors']:,} of {version['chunks']:,} chunks"
+            since = f"{version['created_at']:%Y-%m-%d %H:%M} UTC"
+            yield Finding(
+                f"index {version['index_id']}",
+                ok=True,
+                message=f"{named}: in the making since {since}, {count}",
+                remedy=what_to_do(version),
+            )
+
+
 def _reach(subject: Subject) -> str:
     """What to do about a database that cannot be reached: it depends on who named it."""
     if subject.embedded and _DATABASE not in subject.installation.overridden():
@@ -255,7 +286,14 @@ def _words(error: BaseException) -> str:
     return last_telling_line(str(error)) if str(error) else type(error).__name__
 
 
-COMMON: tuple[Check, ...] = (check_python, check_disk, check_secrets, check_database, check_provider)
+COMMON: tuple[Check, ...] = (
+    check_python,
+    check_disk,
+    check_secrets,
+    check_database,
+    check_indexes,
+    check_provider,
+)
 """Checks for every form."""
 
 EMBEDDED: tuple[Check, ...] = (

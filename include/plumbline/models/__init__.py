@@ -7,7 +7,7 @@ The one door to a model: every call to a provider passes here, and nothing else 
 """
 
 from plumbline.models.door import Door, Proof
-from plumbline.models.endpoints import Endpoint, endpoint_of
+from plumbline.models.endpoints import Endpoint, endpoint_of, with_model
 from plumbline.models.errors import MayHaveBeenBilled, PriceUnknown, RetryLater
 from plumbline.models.prices import estimate
 from plumbline.models.requests import Usage
@@ -28,4 +28,5 @@ __all__ = [
     "estimate",
     "list_unknown",
     "release_call",
+    "with_model",
 ]

@@ -9,7 +9,7 @@ takes the stand-in for more.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +21,11 @@ from plumbline.models.requests import Limits
 OPENAI = "https://api.openai.com/v1"
 DEFAULT_MODEL = "text-embedding-3-small"
 LOCAL_MODEL = "local-wordllama"
+EMBEDDED = "embedded"
+"""What the book calls the embedded model server, whose port may change."""
+
+MOST_DIMENSIONS = 3900
+"""Of a vector that the database can build a graph of, and of what it takes for an index."""
 
 # Model -> (dimensions of its own, may be asked for fewer).
 _KNOWN: Mapping[str, tuple[int, bool]] = {
@@ -89,7 +94,7 @@ def embedded(url: str, dimensions: int | None = None) -> Endpoint:
     """Return the embedded model server at this address."""
     native, _ = _KNOWN[LOCAL_MODEL]
     return Endpoint(
-        name="embedded",
+        name=EMBEDDED,
         base_url=url.rstrip("/"),
         api_key="local",
         model=LOCAL_MODEL,
@@ -100,6 +105,33 @@ def embedded(url: str, dimensions: int | None = None) -> Endpoint:
         answers_as=LOCAL_MODEL,
         limits=_LOCAL_LIMITS,
     )
+
+
+def with_model(endpoint: Endpoint, model: str | None = None, dimensions: int | None = None) -> Endpoint:
+    """
+    Return the same address and key, with another model or other dimensions.  Pure.
+
+    Without a model it stays the same one.  Without dimensions it is the endpoint's for its own model, and for another
+    model that model's own.
+
+    Raises:
+        Misconfigured: The model cannot be asked for so many, nobody knows how many it has, or no server there has it.
+    """
+    model = model or endpoint.model
+    if model == endpoint.model and dimensions in (None, endpoint.dimensions):
+        return endpoint
+    if (model == LOCAL_MODEL) != endpoint.embedded:
+        raise Misconfigured(
+            f"{endpoint.base_url} answers as {endpoint.model}; {LOCAL_MODEL} and the models of a provider are "
+            "not at one address. Set the connection plumbline_openai to where the model is, and ingest again."
+        )
+    if dimensions is not None and not 1 <= dimensions <= MOST_DIMENSIONS:
+        raise Misconfigured(
+            f"An index has vectors of 1 to {MOST_DIMENSIONS} dimensions, not of {dimensions}."
+        )
+    length, shortened = _dimensions(model, dimensions, asks=None)
+    named = endpoint.answers_as if model == endpoint.model else model
+    return replace(endpoint, model=model, dimensions=length, shortened=shortened, answers_as=named)
 
 
 def connected(provider: Connection) -> Endpoint:
@@ -152,19 +184,21 @@ def _base_url(provider: Connection) -> str:
     return f"https://{provider.host}{port}/{provider.schema.strip('/') or 'v1'}"
 
 
-def _dimensions(model: str, asked: float | None) -> tuple[int, bool]:
+def _dimensions(
+    model: str, asked: float | None, asks: str | None = "the connection plumbline_openai"
+) -> tuple[int, bool]:
     """Return the length of the vectors, and whether the model must be asked to shorten them."""
     if model not in _KNOWN:
         if asked is None:
-            raise Misconfigured(f"Say in the connection plumbline_openai how many dimensions {model} has.")
+            where = f"in {asks}" if asks else "with --dimensions"
+            raise Misconfigured(f"Say {where} how many dimensions {model} has.")
         return int(asked), False
     native, shortens = _KNOWN[model]
     if asked is None or asked == native:
         return native, False
     if not shortens or not 1 <= asked <= native:
-        raise Misconfigured(
-            f"{model} has {native} dimensions; the connection plumbline_openai asks for {asked:g}."
-        )
+        asker = f"{asks} asks for {asked:g}" if asks else f"{asked:g} cannot be had"
+        raise Misconfigured(f"{model} has {native} dimensions; {asker}.")
     return int(asked), True
 
 

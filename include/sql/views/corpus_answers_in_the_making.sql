@@ -5,12 +5,17 @@ language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     making text;
 begin
-    for making in select table_name from corpus.vector_index where state = 'building' loop
-        return query execute format('select answer_key from corpus.%I', making);
+    for making in
+        select table_name from corpus.vector_index
+        where state = 'building' or (state = 'retired' and kept_until is not null)
+    loop
+        if to_regclass(format('corpus.%I', making)) is not null then
+            return query execute format('select answer_key from corpus.%I', making);
+        end if;
     end loop;
 end
 $$;
 comment on function corpus.answers_in_the_making() is
-    'Keys of the answers that index versions in the making use already; their chunks point at the index in force until the swap.';
+    'Keys of the answers that index versions in the making, or kept to be brought back, use; their chunks point at the index in force.';
 revoke all on function corpus.answers_in_the_making() from public;
 grant execute on function corpus.answers_in_the_making() to plumbline_app;

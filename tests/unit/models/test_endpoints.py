@@ -9,7 +9,7 @@ import pytest
 from plumbline.core.connections import Connection, parse_connection
 from plumbline.core.errors import Misconfigured
 from plumbline.core.settings import Settings
-from plumbline.models.endpoints import connected, endpoint_of
+from plumbline.models.endpoints import connected, embedded, endpoint_of, with_model
 
 LOCAL = Settings({"PLUMBLINE_LOCAL_MODEL_URL": "http://127.0.0.1:9/v1"}, Path())
 NONE = Settings({}, Path())
@@ -127,3 +127,42 @@ def test_without_any_model_it_says_what_to_do() -> None:
     """Both ways out are named."""
     with pytest.raises(Misconfigured, match=r"AIRFLOW_CONN_PLUMBLINE_OPENAI.*make demo"):
         endpoint_of(NONE, None)
+
+
+def test_another_model_is_asked_at_the_same_address_with_the_same_key() -> None:
+    """Only what is said of the model changes."""
+    base = connected(provider(answers_as="ours"))
+
+    other = with_model(base, "text-embedding-3-large", 1024)
+
+    assert (other.base_url, other.api_key, other.limits) == (base.base_url, base.api_key, base.limits)
+    assert ("text-embedding-3-large", 1024, True) == (other.model, other.dimensions, other.shortened)
+    assert "text-embedding-3-large" == other.answers_as
+    assert (512, "ours") == ((fewer := with_model(base, None, 512)).dimensions, fewer.answers_as)
+    assert with_model(base, base.model, base.dimensions) is base
+    assert 3072 == with_model(base, "text-embedding-3-large").dimensions
+
+
+def test_the_embedded_model_can_be_shortened_and_is_at_its_own_address_alone() -> None:
+    """So another index can be tried without a key."""
+    base = embedded("http://127.0.0.1:1/v1")
+
+    assert (128, True) == ((made := with_model(base, dimensions=128)).dimensions, made.shortened)
+    for model, endpoint in [("text-embedding-3-small", base), ("local-wordllama", connected(provider()))]:
+        with pytest.raises(Misconfigured, match="not at one address"):
+            with_model(endpoint, model)
+
+
+@pytest.mark.parametrize(
+    ("model", "dimensions", "reason"),
+    [
+        ("text-embedding-ada-002", 256, "1536"),
+        ("text-embedding-3-small", 2000, "2000 cannot be had"),
+        ("our-own", None, "with --dimensions"),
+        ("our-own", 5000, "1 to 3900"),
+    ],
+)
+def test_what_a_model_cannot_be_asked_for_is_said(model: str, dimensions: int | None, reason: str) -> None:
+    """Before anything is built or paid."""
+    with pytest.raises(Misconfigured, match=reason):
+        with_model(connected(provider()), model, dimensions)

@@ -11,6 +11,7 @@ with recursive known as (
 )
 select
     coalesce((select array_agg(language order by language) from known where language is not null), '{}') as languages,
-    vector_index.index_id, vector_index.model, vector_index.dimensions
+    vector_index.index_id, vector_index.model, vector_index.dimensions,
+    vector_index.instead_of_model, vector_index.instead_of_dimensions
 from (select) as always
 left join corpus.vector_index on vector_index.tenant = %(tenant)s and vector_index.state = 'in_force'

@@ -1,0 +1,323 @@
+"""
+Another index beside the one in force: planned, and built page by page, while searches and ingestions go on.
+
+Promises:
+
+- A plan costs nothing and writes nothing.
+- A page is bought, and then kept in one transaction.  Whatever kills a build, the next one buys only what is missing:
+  answers that were bought and not yet kept are not swept for a day, and those that are kept, as long as the version is.
+- The index in force is not touched before `plumbline.corpus.swapping.swap_index`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from psycopg.errors import UndefinedTable
+
+from plumbline.core import db
+from plumbline.core.errors import Fatal
+from plumbline.core.memory import cycles_sought_rarely
+from plumbline.core.receipts import Receipt, Run
+from plumbline.core.tools import Tools
+from plumbline.corpus.planning import priced, want
+from plumbline.corpus.preparing import EMBED_CHUNK
+from plumbline.corpus.versions import NoSuchIndex, Version, endpoint_in_force, known, opened
+from plumbline.models import Door, Endpoint, PriceUnknown, endpoint_of, with_model
+
+if TYPE_CHECKING:
+    from psycopg.rows import DictRow
+
+    from plumbline.core.db import Session
+    from plumbline.models import EmbeddingStream
+
+PAGE = 1_000
+"""Chunks that are bought, and then kept in one transaction."""
+
+MOST_ROUNDS = 5
+"""So often is caught up with what was published meanwhile, before somebody is told."""
+
+INSERTING, BUILDING = 8.6, 2.5
+"""Milliseconds that a vector costs a graph: one that is inserted, and one of many of which it is built."""
+
+_ROW, _LINK, _HEAD = 100, 300, 84
+"""Bytes beside a vector: in its row; in the graph for its neighbours (m = 24), and for itself."""
+_BLOCK = 8_150
+
+Progress = Callable[[str], None]
+
+
+class NoIndexNamed(Fatal):
+    """Neither a model nor dimensions were named, and it is not clear which index is meant."""
+
+
+class InForceAlready(Fatal):
+    """The index that was asked for is the one that searches use."""
+
+
+class Overtaken(Fatal):
+    """Chunks are published faster than their vectors are bought, or their answers do not last."""
+
+
+def plan_index(
+    tools: Tools,
+    run: Run,
+    *,
+    model: str | None = None,
+    dimensions: int = 0,
+    index_id: int | None = None,
+) -> Receipt:
+    """
+    Return what building an index would buy and cost (USD), and the bytes that it would take.  Nothing is written.
+
+    Without `model` it is the one that answers now, without `dimensions` they are the model's own; with neither, what is
+    in the making is meant, or the version `index_id`.
+    What the version has already is not bought again.  Where the model has no price, `cost_usd` is None and `remark`
+    says so.
+
+    Raises:
+        NoIndexNamed: Nothing says which index is meant.
+        InForceAlready: It is in force.
+    """
+    endpoint, version = _wanted(tools, run, model, dimensions or None, index_id)
+    door = Door(tools, run, endpoint=endpoint)
+    wanted: dict[bytes, int] = {}
+    missing = 0
+    with tools.db.transaction(run.tenant) as session:
+        corpus = db.rows(session, "corpus/count_corpus", dimensions=endpoint.dimensions)[0]
+        for chunks in _lacking(session, version):
+            want(door, dict(priced(door, row["text"], row["tokens"]) for row in chunks), wanted)
+            missing += len(chunks)
+    tokens = sum(wanted.values())
+    cost, remark = _cost(door, tokens)
+    room = storage(corpus["chunks"], endpoint.dimensions)
+    return {
+        "index_id": version["index_id"] if version else None,
+        "model": endpoint.model,
+        "dimensions": endpoint.dimensions,
+        "answered_by": endpoint.label,
+        "chunks": corpus["chunks"],
+        "missing": missing,
+        "to_buy": len(wanted),
+        "tokens": tokens,
+        "cost_usd": cost,
+        "remark": remark,
+        "graph": corpus["graph"],
+        "bytes_of_vectors": room[0],
+        "bytes_of_graph": room[1] if corpus["graph"] else 0,
+    }
+
+
+def build_index(
+    tools: Tools,
+    run: Run,
+    *,
+    model: str | None = None,
+    dimensions: int = 0,
+    progress: Progress = lambda _: None,
+) -> Receipt:
+    """
+    Build an index beside the one in force, or complete the one in the making; searches go on with the one in force.
+
+    Raises:
+        NoIndexNamed: Nothing says which index is meant.
+        InForceAlready: It is in force.
+        PriceUnknown: The model has no price, so that nothing may be bought from it.
+        Overtaken: Chunks were published again and again meanwhile.
+    """
+    endpoint, _ = _wanted(tools, run, model, dimensions or None, None)
+    version = opened(tools, run, endpoint.model, endpoint.dimensions)
+    bought = complete(tools, run, version, progress)
+    progress("indexing")
+    graph = build_graph(tools, run, version["index_id"])
+    return {
+        "index_id": version["index_id"],
+        "model": version["model"],
+        "dimensions": version["dimensions"],
+        **bought,
+        "graph": graph,
+    }
+
+
+def complete(tools: Tools, run: Run, version: Version, progress: Progress = lambda _: None) -> Receipt:
+    """
+    Buy the vectors that a version in the making lacks, and keep them, page by page.
+
+    Raises:
+        Overtaken: After so many rounds some were still missing.
+        NoSuchIndex: Its table was dropped meanwhile.
+    """
+    endpoint = with_model(
+        endpoint_of(tools.settings, tools.provider), version["model"], version["dimensions"]
+    )
+    corpus, lacking = _state(tools, run, version)
+    if not lacking:
+        return _bought(0, None)
+    if worth_dropping(lacking, corpus["chunks"] - lacking):
+        with tools.keeper.transaction(run.tenant) as session:
+            db.run(session, "corpus/lock_tenant", tenant=run.tenant)
+            db.run(session, "corpus/drop_graph", tenant=run.tenant, index_id=version["index_id"])
+    given = 0
+    door = Door(tools, run, endpoint=endpoint)
+    with (
+        cycles_sought_rarely(),
+        _while_it_is_there(version),
+        door.embedding(use=EMBED_CHUNK, sensitivity=corpus["sensitivity"]) as stream,
+    ):
+        for _ in range(MOST_ROUNDS):
+            given += _round(tools, run, version, stream, lambda done: _tell(progress, stream, done, lacking))
+            if not _state(tools, run, version)[1]:
+                return _bought(given, stream)
+    message = (
+        f"Index {version['index_id']} still lacks vectors: chunks are published as fast as they are bought. "
+        "Start the same again; nothing is bought twice."
+    )
+    raise Overtaken(message)
+
+
+def build_graph(tools: Tools, run: Run, index_id: int) -> bool:
+    """Build the graph of an index version, where its size calls for one; return whether one was built now."""
+    with tools.keeper.transaction(run.tenant) as session:
+        db.run(session, "corpus/lock_tenant", tenant=run.tenant)
+        return db.value(session, "corpus/build_graph", tenant=run.tenant, index_id=index_id) is not None
+
+
+def lacks(session: Session, version: Version) -> int:
+    """
+    Return how many published chunks have no vector in a version.
+
+    Raises:
+        NoSuchIndex: It has no table any more.
+    """
+    query = db.on_embeddings("corpus/count_vectors_missing", version["table_name"])
+    with _while_it_is_there(version):
+        found = session.execute(query).fetchone()
+    return int(found["missing"]) if found else 0
+
+
+def storage(vectors: int, dimensions: int) -> tuple[int, int]:
+    """Return about how many bytes so many vectors take: their table with its key, and their graph.  Pure."""
+    row, entry = 2 * dimensions + _ROW, 2 * dimensions + _HEAD + _LINK
+    table = _BLOCK // max(1, _BLOCK // row) if row < _BLOCK else row
+    graph = _BLOCK // max(1, _BLOCK // entry)
+    return vectors * (table + 40), vectors * graph
+
+
+def worth_dropping(added: int, there: int) -> bool:
+    """Whether a graph of so many vectors that takes in so many more is built anew for less than that.  Pure."""
+    return added * INSERTING > (there + added) * BUILDING
+
+
+@contextlib.contextmanager
+def _while_it_is_there(version: Version) -> Iterator[None]:
+    """Somebody may drop the version meanwhile."""
+    try:
+        yield
+    except UndefinedTable as error:
+        raise NoSuchIndex(f"The table of index {version['index_id']} was dropped.") from error
+
+
+def _wanted(
+    tools: Tools, run: Run, model: str | None, dimensions: int | None, index_id: int | None
+) -> tuple[Endpoint, DictRow | None]:
+    """Which index is meant: its endpoint, and its row, if there is one."""
+    base = endpoint_of(tools.settings, tools.provider)
+    if index_id is not None:
+        with tools.db.transaction(run.tenant) as session:
+            version = db.row(session, "corpus/select_index_version", index_id=index_id)
+        if version is None:
+            raise NoSuchIndex(f"There is no index {index_id}: `plumbline index` lists those that there are.")
+        return with_model(base, version["model"], version["dimensions"]), version
+    if model is None and dimensions is None:
+        version = _only_one_in_the_making(tools, run)
+        return with_model(base, version["model"], version["dimensions"]), version
+    endpoint = with_model(endpoint_in_force(tools, run), model, dimensions)
+    version = known(tools, run, endpoint.model, endpoint.dimensions)
+    if version is not None and version["state"] == "in_force":
+        raise InForceAlready(
+            f"{endpoint.model} with {endpoint.dimensions} dimensions is in force: it is index {version['index_id']}."
+        )
+    return endpoint, version
+
+
+def _only_one_in_the_making(tools: Tools, run: Run) -> DictRow:
+    with tools.db.transaction(run.tenant) as session:
+        making = db.rows(session, "corpus/select_making")
+    if len(making) != 1:
+        found = ", ".join(f"{row['model']} ({row['dimensions']})" for row in making) or "none"
+        raise NoIndexNamed(f"Say which index: --model and --dimensions. In the making: {found}.")
+    return making[0]
+
+
+def _lacking(session: Session, version: DictRow | None) -> Iterator[list[DictRow]]:
+    """The chunks that a version lacks, page by page; all of them where there is none."""
+    after = UUID(int=0)
+    while True:
+        if version is None:
+            chunks = db.rows(session, "corpus/select_texts", after=after, page=PAGE)
+        else:
+            query = db.on_embeddings("corpus/select_vectors_missing", version["table_name"])
+            chunks = session.execute(query, {"after": after, "page": PAGE}).fetchall()
+        if not chunks:
+            return
+        yield chunks
+        after = chunks[-1]["chunk_id"]
+
+
+def _cost(door: Door, tokens: int) -> tuple[float | None, str]:
+    try:
+        return float(door.estimate(tokens).quantize(Decimal("0.000000001"))), ""
+    except PriceUnknown as error:
+        return None, str(error)
+
+
+def _state(tools: Tools, run: Run, version: Version) -> tuple[DictRow, int]:
+    with tools.db.transaction(run.tenant) as session:
+        corpus = db.rows(session, "corpus/count_corpus", dimensions=version["dimensions"])[0]
+        return corpus, lacks(session, version)
+
+
+def _round(
+    tools: Tools, run: Run, version: Version, stream: EmbeddingStream, told: Callable[[int], None]
+) -> int:
+    """Go once through all that is missing."""
+    after, given = UUID(int=0), 0
+    select = db.on_embeddings("corpus/select_vectors_missing", version["table_name"])
+    insert = db.on_embeddings("corpus/insert_missing_vectors", version["table_name"])
+    while True:
+        with tools.db.transaction(run.tenant) as session:
+            db.run(session, "corpus/touch_index", index_id=version["index_id"])
+            chunks = session.execute(select, {"after": after, "page": PAGE}).fetchall()
+        if not chunks:
+            return given
+        keys = [stream.add(row["text"], row["tokens"]) for row in chunks]
+        stream.flush()
+        with tools.db.transaction(run.tenant) as session:
+            # Not beside a publication: it may be deleting one of these chunks.
+            db.run(session, "corpus/lock_tenant", tenant=run.tenant)
+            kept = session.execute(insert, {"chunk_ids": [row["chunk_id"] for row in chunks], "keys": keys})
+            given += kept.rowcount
+        after = chunks[-1]["chunk_id"]
+        told(given)
+
+
+def _tell(progress: Progress, stream: EmbeddingStream, done: int, lacking: int) -> None:
+    progress(f"embedding: {done:,} of {max(done, lacking):,} chunks, ${stream.usage.cost_usd:.6f}")
+
+
+def _bought(given: int, stream: EmbeddingStream | None) -> Receipt:
+    if stream is None:
+        return {"given": 0, "bought": 0, "reused": 0, "requests": 0, "tokens": 0, "cost_usd": "0"}
+    usage = stream.usage
+    return {
+        "given": given,
+        "bought": usage.bought,
+        "reused": usage.reused,
+        "requests": usage.requests,
+        "tokens": usage.tokens,
+        "cost_usd": f"{usage.cost_usd:f}",
+    }

@@ -1,0 +1,12 @@
+-- Every index version that has a table, and the comparison that its swap was based on, or that was made of it last.
+select
+    version.*, compared.compared_at, compared.hit_5, compared.mrr, compared.against_hit_5, compared.against_mrr
+from corpus.index_versions() as version
+left join lateral (
+    select *
+    from corpus.index_comparison as one
+    where one.index_id = version.index_id and one.comparison_id = coalesce(version.compared_by, one.comparison_id)
+    order by one.compared_at desc
+    limit 1
+) as compared on version.state = 'building' or version.compared_by is not null
+order by version.index_id

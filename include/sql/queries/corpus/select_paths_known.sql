@@ -1,0 +1,2 @@
+-- Which of these paths are searchable.
+select distinct path from corpus.document where path = any(%(paths)s)
