@@ -50,7 +50,8 @@ def open_store(address: str) -> AirflowStore:
             Connection.get(path.conn_id)  # a provider would go on with the defaults of the machine instead
         return AirflowStore(address, path.fs, path.path.rstrip("/"))
     except AirflowNotFoundException as error:
-        raise StoreUnusable(f"{address} names a connection that Airflow does not know.") from error
+        message = f"{address} names a connection that Airflow does not know; AIRFLOW_CONN_… in .env is one way to it."
+        raise StoreUnusable(message) from error
     except (ImportError, ValueError) as error:
         needed = _PROVIDERS.get(scheme)
         advice = f": install {needed}" if needed else ""

@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -72,7 +73,7 @@ class NotAgreed(Fatal):
 def working(command: str, tenant: str | None) -> Iterator[tuple[Tools, Run]]:
     """Open the tools for one command, and say on whose behalf it works."""
     settings = Settings.load()
-    with open_tools(settings, open_store=_open_store) as tools:
+    with open_tools(settings, open_store=partial(_open_store, settings)) as tools:
         yield (
             tools,
             Run(
@@ -86,7 +87,11 @@ def working(command: str, tenant: str | None) -> Iterator[tuple[Tools, Run]]:
         )
 
 
-def _open_store(address: str) -> Store:
+def _open_store(settings: Settings, address: str) -> Store:
+    """Open an object store; Airflow finds the connections of `.env` in the environment alone."""
+    for name, value in settings.values.items():
+        if name.startswith("AIRFLOW_CONN_"):
+            os.environ.setdefault(name, value)
     from plumbline_airflow.stores import open_store  # type: ignore[import-untyped]
 
     store: Store = open_store(address)

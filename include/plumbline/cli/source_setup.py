@@ -119,7 +119,7 @@ def add(
         wanted = Configuration(
             name=name,
             kind=kind,  # type: ignore[arg-type]
-            location=f"{len(options['urls'])} pages" if kind == "urls" else str(place),
+            location=counted(len(options["urls"]), "page") if kind == "urls" else str(place),
             owner=owner or run.team,
             options=options,
             **_given(sensitivity=sensitivity, keep_days=keep_days or None, every_minutes=every),
@@ -161,7 +161,7 @@ def change(
     changes = _given(owner=owner, sensitivity=sensitivity, every_minutes=every)
     if urls is not None:
         options["urls"] = list(dict.fromkeys(_lines(urls)))
-        changes["location"] = f"{len(options['urls'])} pages"
+        changes["location"] = counted(len(options["urls"]), "page")
     if options:
         changes["options"] = options
     if keep_days is not None:
