@@ -38,7 +38,7 @@ def duplicates(
         print_json({"groups": groups, "complete": complete, "uncompared": report.uncompared})
         return
     for group in shown:
-        _show(group)
+        show_group(group)
     _say_end(report.groups, at_least, complete=complete)
     if report.uncompared:
         waits = "waits" if report.uncompared == 1 else "wait"
@@ -47,7 +47,8 @@ def duplicates(
         )
 
 
-def _show(group: list[dict[str, Any]]) -> None:
+def show_group(group: list[dict[str, Any]]) -> None:
+    """Print one group: its documents, and how much each is like another."""
     several = len({row["source"] for row in group}) > 1
     console.print(Text(_heading(group), style="bold"))
     for row in group[:_SHOWN]:

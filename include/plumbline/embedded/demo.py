@@ -44,6 +44,11 @@ _FINISHED = ("success", "failed")
 _FOR_PEOPLE = ("AirflowFailException",)
 _DONE = frozenset({"success", "skipped", "removed"})
 _LOST = frozenset({"failed", "upstream_failed"})
+_NEXT = """
+Next, after `. .venv/bin/activate`:
+  plumbline documents                       what is in, what was refused, what changed
+  plumbline sources add -h                  object stores, web sites, mailboxes, other folders
+  plumbline index plan --dimensions 128     what another index beside this one would cost; then build, compare, swap"""
 _SAMPLES = "samples/documents"
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -85,6 +90,7 @@ def run_demo(documents: str | None = None) -> int:
             found.show_summary(summary)
             for question in found.questions(folder, summary):
                 found.show_search(question)
+            found.show_duplicates()
         seconds["show"] = round(time.monotonic() - began, 1)
         write_atomically(
             installation.home.summary_file,
@@ -120,6 +126,7 @@ def show_address(installation: Installation | None = None) -> int:
     print(f"Airflow:  {api.address}   user {user}   password {password}")
     print(f"Runs of the pipeline:  {api.address}/dags/{DAG}")
     print("`make open` prints this again, `make down` stops everything.")
+    print(_NEXT)
     return 0
 
 

@@ -75,6 +75,17 @@ class Outcome:
         console.print(f"\n[bold]plumbline search[/bold] {question!r}", markup=True)
         show_results(search(self.tools, self.run, question, limit=1))
 
+    def show_duplicates(self) -> None:
+        """Print the largest group of documents that are nearly the same, where there is one."""
+        from plumbline.cli.app import console
+        from plumbline.cli.duplicates import show_group
+        from plumbline.corpus.duplicate_groups import duplicates
+
+        groups = duplicates(self.tools, self.run).groups
+        if groups:
+            console.print("\n[bold]plumbline documents duplicates[/bold]", markup=True)
+            show_group(groups[0])
+
 
 def provider(settings: Settings) -> str | None:
     """
