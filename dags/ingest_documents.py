@@ -21,7 +21,7 @@ from plumbline.corpus import ingesting, origins
 from plumbline_airflow.assets import PUBLISHED_INDEX
 from plumbline_airflow.checks import check
 from plumbline_airflow.defaults import DEFAULT_ARGS, Tag
-from plumbline_airflow.steps import step
+from plumbline_airflow.steps import asked, step
 
 
 @dag(
@@ -53,6 +53,12 @@ from plumbline_airflow.steps import step
             title="Tenant",
             description="One of PLUMBLINE_TENANTS; empty: PLUMBLINE_TENANT.",
         ),
+        "refreshed": Param(
+            default=False,
+            type="boolean",
+            title="Refreshed",
+            description="The source was looked at just now: take what was fetched then.",
+        ),
         "allow_empty": Param(
             default=False,
             type="boolean",
@@ -64,7 +70,7 @@ from plumbline_airflow.steps import step
 def ingest_documents() -> None:
     """Scan, prepare, check, publish, index, compare: a failure before `publish` leaves the index as it is."""
     shards = step(ingesting.scan_source, maps="shards")(
-        folder="{{ params.folder }}", source="{{ params.source }}", allow_empty="{{ params.allow_empty }}"
+        **asked("folder", "source", "refreshed", "allow_empty")
     )
     ingestion_id = shards["ingestion_id"]
 

@@ -27,7 +27,7 @@ from plumbline_airflow.triggers import start
     schedule="@hourly",
     start_date=datetime(2026, 1, 1),
     catchup=False,
-    # A source that is still being fetched is passed over by the next run.
+    # A source that is still being fetched, or waits to be ingested, is passed over by the next run.
     max_active_runs=4,
     default_args=DEFAULT_ARGS,
     tags=[Tag.CORPUS, Tag.TIER_1],
@@ -37,11 +37,14 @@ def ingest_sources() -> None:
     """Each due source is fetched, then ingested by a run of its own."""
 
     @task_group
-    def each(tenant: str, source: str) -> None:
+    def each(tenant: str, source: str, started_as: str) -> None:
         refreshed = step(origins.refresh_source, of_tenant=True, max_active_tis_per_dag=4)(
             tenant=tenant, source=source
         )
-        start("ingest_documents", tenant=tenant, source=source).set_upstream(refreshed)
+        started = start(
+            "ingest_documents", started_as=started_as, tenant=tenant, source=source, refreshed=True
+        )
+        refreshed >> started
 
     each.expand_kwargs(step(configuring.due_sources, maps="sources")())
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from plumbline.core.stores import Listed, ObjectGone, StoreAway, StoreUnusable
+from plumbline.core.stores import Listed, ObjectGone, StoreAway, StoreUnusable, UnknownConnection
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -38,20 +38,24 @@ def open_store(address: str) -> AirflowStore:
     Raises:
         StoreUnusable: Its scheme belongs to no installed provider, or there is no such connection.
     """
-    scheme = address.partition("://")[0] if "://" in address else ""
+    address = address.strip()
+    scheme = address.partition("://")[0].lower() if "://" in address else ""
     if scheme in _LOCAL:
         raise StoreUnusable(f"{address} is no object store; a folder is a source of the kind folder.")
     from airflow.sdk import Connection, ObjectStoragePath
     from airflow.sdk.exceptions import AirflowNotFoundException
+    from fsspec.implementations.local import LocalFileSystem
 
     try:
         path = ObjectStoragePath(address)
         if path.conn_id:
             Connection.get(path.conn_id)  # a provider would go on with the defaults of the machine instead
+        if isinstance(path.fs, LocalFileSystem):  # whatever the address calls it
+            raise StoreUnusable(f"{address} is no object store; a folder is a source of the kind folder.")
         return AirflowStore(address, path.fs, path.path.rstrip("/"))
     except AirflowNotFoundException as error:
         message = f"{address} names a connection that Airflow does not know; AIRFLOW_CONN_… in .env is one way to it."
-        raise StoreUnusable(message) from error
+        raise UnknownConnection(message) from error
     except (ImportError, ValueError) as error:
         needed = _PROVIDERS.get(scheme)
         advice = f": install {needed}" if needed else ""
@@ -67,19 +71,20 @@ class AirflowStore:
     root: str
 
     def list(self) -> Iterator[Listed]:
-        """Yield every object, folder by folder; memory holds the names of one folder."""
+        """Yield every object; memory holds the list, about a kilobyte an object."""
         try:
             self.files.invalidate_cache()
-            for _, _, found in self.files.walk(self.root, detail=True, on_error="raise"):
-                for info in found.values():
-                    if info.get("type") == "file":
-                        yield _listed(info, self.root)
+            # Not folder by folder: a key with an empty part (`a//b`) would be passed over.
+            found: Mapping[str, Any] = self.files.find(self.root, detail=True)
+            if not found:
+                self.files.ls(self.root)  # raises where there is nothing of this name
         except FileNotFoundError as error:
             raise StoreUnusable(f"There is nothing at {self.address}.") from error
         except PermissionError as error:
             raise StoreUnusable(f"{self.address} may not be listed: {_plainly(error)}") from error
         except Exception as error:  # each store has errors of its own; none may pass for an empty list
             raise StoreAway(f"{self.address} could not be listed: {_plainly(error)}") from error
+        yield from (_listed(info, self.root) for info in found.values() if info.get("type") == "file")
 
     def read(self, key: str, at_most: int) -> bytes:
         """Return an object's bytes, or the first `at_most` of them."""
@@ -98,7 +103,7 @@ class AirflowStore:
 def _listed(info: Mapping[str, Any], root: str) -> Listed:
     version = next((str(info[name]) for name in _VERSIONS if info.get(name)), None)
     return Listed(
-        key=str(info["name"]).removeprefix(root).lstrip("/"),
+        key=str(info["name"]).removeprefix(root).removeprefix("/"),
         size=int(info.get("size") or 0),
         version=version,
         modified_at=_moment(next((info[name] for name in _MOMENTS if info.get(name)), None)),

@@ -7,16 +7,16 @@ from typing import Any
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 
 
-def start(dag_id: str, **params: Any) -> TriggerDagRunOperator:
+def start(dag_id: str, *, started_as: Any, **params: Any) -> TriggerDagRunOperator:
     """
     Return the task that starts a run of a DAG with these parameters, and does not wait for it.
 
-    The run is named after the task that starts it, so a second try starts no second run.
+    `started_as` is the name of the run: a second try starts no second run.
     """
     return TriggerDagRunOperator(
         task_id=f"start_{dag_id}",
         trigger_dag_id=dag_id,
-        trigger_run_id="{{ run_id | replace('+', '_') }}__{{ ti.map_index }}",
+        trigger_run_id=started_as,
         conf=params,
         skip_when_already_exists=True,
         doc_md=f"Start a run of `{dag_id}` with what it is to work on, and do not wait for it.",

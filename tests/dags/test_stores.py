@@ -70,6 +70,16 @@ def test_a_bucket_is_listed_and_read(bucket: Any) -> None:
     assert first["deep/er/travel.md"].version == second["deep/er/travel.md"].version
 
 
+def test_keys_with_an_empty_part_are_listed(bucket: Any) -> None:
+    """Whoever lists folder by folder passes them over; they must be refused with a reason."""
+    from plumbline_airflow.stores import open_store
+
+    for key in ("kb//f.md", "kb/x//b.md", "kb/x/a.md"):
+        bucket.put_object(Bucket="docs", Key=key, Body=b"text")
+
+    assert ["/f.md", "x//b.md", "x/a.md"] == sorted(one.key for one in open_store("s3://keys@docs/kb").list())
+
+
 def test_what_is_not_there_is_never_an_empty_list(bucket: Any) -> None:
     """An empty list would remove what is known."""
     from plumbline_airflow.stores import open_store
@@ -89,6 +99,8 @@ def test_what_is_not_there_is_never_an_empty_list(bucket: Any) -> None:
         ("file:///etc", "is no object store"),
         ("/etc", "is no object store"),
         ("local://etc", "is no object store"),
+        ("FILE:///etc", "is no object store"),
+        (" file:///etc", "is no object store"),
         ("gs://keys@docs/kb", "install apache-airflow-providers-google"),
         ("wrong://docs", "No installed provider"),
         ("s3://unknown@docs/kb", "names a connection that Airflow does not know"),

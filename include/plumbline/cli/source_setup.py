@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -129,10 +130,11 @@ def add(
         print_json(receipt)
         return
     console.print(Text(f"{receipt['source']} is added: {receipt['location']}."), soft_wrap=True)
+    by_dag = "" if receipt["remark"] else "; the DAG ingest_sources, when it is due"
     console.print(
-        Text(f"`plumbline ingest --source {name}` reads it now; the DAG ingest_sources, when it is due."),
-        soft_wrap=True,
+        Text(f"`plumbline ingest --source {shlex.quote(name)}` reads it now{by_dag}."), soft_wrap=True
     )
+    _remark(receipt)
 
 
 @sources.command("set")
@@ -176,6 +178,12 @@ def change(
         print_json(receipt)
     else:
         console.print(Text(f"{receipt['source']} is changed."))
+        _remark(receipt)
+
+
+def _remark(receipt: dict[str, Any]) -> None:
+    if receipt["remark"]:
+        console.print(Text(str(receipt["remark"]), style="yellow"), soft_wrap=True)
 
 
 def _options(take: list[str] | None, leave: list[str] | None, delay: float | None) -> dict[str, Any]:

@@ -85,6 +85,11 @@ class Settings:
         )
 
     @property
+    def contact(self) -> str | None:
+        """Where the owner of a site that we read can write to; it stands in our requests."""
+        return self.values.get("PLUMBLINE_CONTACT") or None
+
+    @property
     def project(self) -> str:
         """The project that spending is booked on."""
         return self.text("PLUMBLINE_PROJECT", "plumbline")

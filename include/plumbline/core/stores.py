@@ -19,6 +19,10 @@ class StoreUnusable(Fatal):
     """An object store cannot be opened as it is addressed: no such connection, no provider, no right to read it."""
 
 
+class UnknownConnection(StoreUnusable):
+    """The connection that an address names is not known here; elsewhere it may be."""
+
+
 class StoreAway(Passing):
     """An object store does not answer."""
 

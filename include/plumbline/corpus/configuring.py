@@ -6,18 +6,20 @@ A configured source is a row of `corpus.source`; nothing about it stands in code
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
-from urllib.parse import urlsplit
+from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from plumbline.core import db
 from plumbline.core.errors import Fatal
 from plumbline.core.receipts import Receipt, Run
+from plumbline.core.stores import UnknownConnection
 from plumbline.core.tools import Tools
-from plumbline.corpus.sources import FOLDER, UnknownSource, known_source, source_id_of
+from plumbline.corpus.sources import FOLDER, ON_DISK, UnknownSource, is_open, known_source, source_id_of
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
@@ -28,6 +30,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 SENSITIVITIES: tuple[Sensitivity, ...] = get_args(Sensitivity)
 
 _LONGEST_NAME = 200
+_SHOWN = 5
+_OPTIONS = {"urls": frozenset({"urls", "delay"}), "sitemap": frozenset({"take", "leave", "delay"})}
 
 
 class SourceRefused(Fatal):
@@ -61,17 +65,19 @@ def add_source(tools: Tools, run: Run, wanted: Configuration) -> Receipt:
     Raises:
         SourceRefused: The name is taken or unusable, or there is nothing where the source is said to be.
     """
-    wanted = _checked(tools, wanted)
+    _check_name(wanted.name)
+    wanted, remark = _checked(tools, wanted)
     with tools.db.transaction(run.tenant) as session:
-        there = _row(session, run, wanted.name)
+        known = db.rows(session, "corpus/select_sources")
+        there = next((row for row in known if row["name"] == wanted.name), None)
         if there is not None and (there["configured_at"] or there["kind"] != wanted.kind):
             raise SourceRefused(
                 f"There is a source {wanted.name} already: {there['location']}. `plumbline sources set` changes it, "
                 "`plumbline forget` removes it."
             )
-        _require_nowhere_else(session, wanted)
-        _write(session, run, wanted)
-    return {"source": wanted.name, "kind": wanted.kind, "location": wanted.location}
+        _require_nowhere_else(known, wanted)
+        _write(session, run, wanted, configured=True)
+    return {"source": wanted.name, "kind": wanted.kind, "location": wanted.location, "remark": remark}
 
 
 def change_source(tools: Tools, run: Run, name: str, changes: dict[str, Any]) -> Receipt:
@@ -84,31 +90,48 @@ def change_source(tools: Tools, run: Run, name: str, changes: dict[str, Any]) ->
     """
     known = known_source(tools, run, name)
     with tools.db.transaction(run.tenant) as session:
-        row = _row(session, run, known.name)
-        if row is None:
-            raise UnknownSource(f"There is no source {name!r}.")
-        options = {**row["options"], **changes.pop("options", {})}
-        before = {key: row[key] for key in Configuration.__dataclass_fields__}
-        wanted = replace(Configuration(**before), **changes, options=options)
-        _write(session, run, _checked(tools, wanted))
-    return {"source": known.name, "changed": sorted(changes)}
+        row = db.row(session, "corpus/select_source", source_id=known.source_id)
+    if row is None:
+        raise UnknownSource(f"There is no source {name!r}.")
+    before = {key: row[key] for key in Configuration.__dataclass_fields__}
+    options = {**row["options"], **changes.get("options", {})}
+    wanted = replace(Configuration(**before), **{**changes, "options": options})
+    # A source that cannot be reached must not thereby be one that cannot be paused.
+    remark = None
+    if {"location", "options"} & changes.keys():
+        wanted, remark = _checked(tools, wanted)
+    else:
+        _check_terms(wanted)
+    with tools.db.transaction(run.tenant) as session:
+        _write(session, run, wanted, configured=row["configured_at"] is not None)
+    return {"source": known.name, "changed": sorted(changes), "remark": remark}
 
 
 def due_sources(tools: Tools, run: Run) -> Receipt:
     """
-    Return the sources of the open tenants that are due, those of each tenant by how long nobody looked at them.
+    Take up the sources of the open tenants that are due, those of each tenant by how long nobody looked at them.
 
-    Each is what `ingest_documents` takes: `tenant` and `source`.
+    A source is taken up once in the time that it sets, and not while it is being looked at.  Returns of each its
+    `tenant`, its name as `source`, and `started_as`: how the run is called that ingests it.
     """
     due: list[dict[str, str]] = []
     for tenant in dict.fromkeys((run.tenant, *tools.settings.tenants)):
         with tools.db.transaction(tenant) as session:
-            rows = db.rows(session, "corpus/select_due_sources")
-        due += [{"tenant": tenant, "source": row["name"]} for row in rows]
+            rows = db.rows(session, "corpus/take_due_sources")
+        rows.sort(key=lambda row: (row["at"] is not None, row["at"] or row["name"]))
+        due += [
+            {"tenant": tenant, "source": row["name"], "started_as": _started_as(run, row["source_id"])}
+            for row in rows
+        ]
     return {"sources": due, "due": len(due)}
 
 
-def _write(session: db.Session, run: Run, wanted: Configuration) -> None:
+def _started_as(run: Run, source: UUID) -> str:
+    """The name of the run that a source is ingested by: one a look, however often the look is tried."""
+    return f"{run.dag_run_id}__{source}".replace("+", "_")
+
+
+def _write(session: db.Session, run: Run, wanted: Configuration, *, configured: bool) -> None:
     db.run(
         session,
         "corpus/configure_source",
@@ -123,16 +146,13 @@ def _write(session: db.Session, run: Run, wanted: Configuration) -> None:
         keep_days=wanted.keep_days,
         every_minutes=wanted.every_minutes,
         enabled=wanted.enabled,
+        configured=configured,
     )
 
 
-def _row(session: db.Session, run: Run, name: str) -> DictRow | None:
-    return db.row(session, "corpus/select_source", source_id=source_id_of(run.tenant, name))
-
-
-def _require_nowhere_else(session: db.Session, wanted: Configuration) -> None:
+def _require_nowhere_else(known: Iterable[DictRow], wanted: Configuration) -> None:
     """A folder under two names would be stored, paid for and found twice."""
-    for row in db.rows(session, "corpus/select_sources"):
+    for row in known:
         if (
             wanted.kind == row["kind"] != "urls"
             and wanted.location == row["location"]
@@ -144,31 +164,56 @@ def _require_nowhere_else(session: db.Session, wanted: Configuration) -> None:
             )
 
 
-def _checked(tools: Tools, wanted: Configuration) -> Configuration:
-    """What can be seen without asking the source for its documents."""
-    _check_name(wanted.name)
+def _checked(tools: Tools, wanted: Configuration) -> tuple[Configuration, str | None]:
+    """What can be seen without asking the source for all its documents, and a remark where something may fail later."""
+    _check_terms(wanted)
+    if wanted.kind in ON_DISK:
+        place = Path(wanted.location).expanduser().absolute()
+        _check_place(wanted.kind, place)
+        return replace(wanted, location=str(place)), _closed(tools, place)
+    if wanted.kind == "store":
+        return wanted, _unseen(tools, wanted.location)
+    _check_addresses(wanted.options.get("urls", []) if wanted.kind == "urls" else [wanted.location])
+    return wanted, None
+
+
+def _check_terms(wanted: Configuration) -> None:
     if wanted.kind not in KINDS or wanted.sensitivity not in SENSITIVITIES:
-        raise SourceRefused(f"{wanted.kind} or {wanted.sensitivity} is not known.")
+        raise SourceRefused(
+            f"A source is of the kind {', '.join(KINDS)}; its sensitivity is {', '.join(SENSITIVITIES)}."
+        )
     if wanted.every_minutes < 1 or (wanted.keep_days is not None and wanted.keep_days < 1):
         raise SourceRefused("Minutes and days are numbers from 1.")
-    if wanted.kind == FOLDER:
-        place = Path(wanted.location).expanduser().absolute()
-        if not place.is_dir():
-            raise SourceRefused(f"{place} is not a folder that can be seen from here.")
-        return replace(wanted, location=str(place))
-    if wanted.kind == "mailbox":
+    if strange := sorted(wanted.options.keys() - _OPTIONS.get(wanted.kind, frozenset())):
+        raise SourceRefused(f"A source of the kind {wanted.kind} has no {' and no '.join(strange)}.")
+
+
+def _check_place(kind: Kind, place: Path) -> None:
+    if kind == "mailbox":
         from plumbline.corpus.origins.mailboxes import fingerprint
 
-        place = Path(wanted.location).expanduser().absolute()
         fingerprint(place)
-        return replace(wanted, location=str(place))
-    if wanted.kind == "store":
-        for _ in tools.open_store(wanted.location).list():
+    elif not place.is_dir():
+        raise SourceRefused(f"{place} is not a folder that can be seen from here.")
+
+
+def _closed(tools: Tools, place: Path) -> str | None:
+    if is_open(place, tools.settings.open_folders):
+        return None
+    return (
+        "DAGs may not read it: it is neither the inbox nor in a folder of PLUMBLINE_FOLDERS. Until it is, "
+        "`plumbline ingest --source` alone reads it."
+    )
+
+
+def _unseen(tools: Tools, address: str) -> str | None:
+    """A connection that is made in Airflow's pages is known to its tasks alone."""
+    try:
+        for _ in tools.open_store(address).list():
             break
-        return wanted
-    addresses = wanted.options.get("urls", []) if wanted.kind == "urls" else [wanted.location]
-    _check_addresses(addresses)
-    return wanted
+    except UnknownConnection as error:
+        return f"It could not be looked at from here: {error}"
+    return None
 
 
 def _check_name(name: str) -> None:
@@ -179,13 +224,12 @@ def _check_name(name: str) -> None:
 
 
 def _check_addresses(addresses: list[str]) -> None:
+    from plumbline.web import objection_to
+
     if not addresses:
         raise SourceRefused("The list of addresses is empty.")
-    for address in addresses:
-        try:
-            parts = urlsplit(address)
-            usable = parts.scheme in ("http", "https") and parts.hostname
-        except ValueError:
-            usable = None
-        if not usable:
-            raise SourceRefused(f"{address!r} is no address of the web: it begins with https:// or http://.")
+    said = [f"{address}: {found.reason}" for address in addresses if (found := objection_to(address))]
+    if said:
+        listed = "".join(f"\n  {one}" for one in said[:_SHOWN])
+        more = f"\n  and {len(said) - _SHOWN:,} more" if len(said) > _SHOWN else ""
+        raise SourceRefused(f"{len(said):,} of {len(addresses):,} addresses can never be read:{listed}{more}")

@@ -21,7 +21,8 @@ from plumbline.core.receipts import Receipt, Run
 from plumbline.core.sql import statement
 from plumbline.core.tools import Tools
 from plumbline.corpus.chunking import document_id
-from plumbline.corpus.origins import origin_of, refresh
+from plumbline.corpus.origins import origin_of, problem_of, refresh
+from plumbline.corpus.origins.refreshing import Forgotten
 from plumbline.corpus.outcomes import ACCESS_CODES, STRAINED_CODES, Found, Refusal
 from plumbline.corpus.sources import FORGOTTEN, PIPELINE, Source, known_source, source_of
 from plumbline.corpus.versions import endpoint_in_force, opened
@@ -44,13 +45,19 @@ class SourceEmptied(Fatal):
 
 
 def scan_source(
-    tools: Tools, run: Run, *, folder: str | None = None, source: str | None = None, allow_empty: bool = False
+    tools: Tools,
+    run: Run,
+    *,
+    folder: str | None = None,
+    source: str | None = None,
+    allow_empty: bool = False,
+    refreshed: bool = False,
 ) -> Receipt:
     """
     Compare a source with what is stored, and plan what is new, changed, refused or gone.
 
-    Of a source that is no folder, what is new is fetched first.  Returns the ingestion's id, its shards (at least one),
-    the counts of the plan, and the `problem` of a source that did not answer.
+    Of a source that is no folder, what is new is fetched first, unless it was `refreshed` just now.  Returns the
+    ingestion's id, its shards (at least one), the counts of the plan, and the `problem` of a source that was away.
 
     Raises:
         InboxMissing: The folder is absent or closed to us.
@@ -59,7 +66,7 @@ def scan_source(
         SourceEmptied: It holds nothing, and documents are known from it; `allow_empty` says that this is meant.
     """
     target = source_of(tools, run, folder, source)
-    problem = refresh(tools, run, target)["problem"]
+    problem = problem_of(tools, run, target) if refreshed else refresh(tools, run, target)["problem"]
     endpoint = endpoint_in_force(tools, run)
     index = opened(tools, run, endpoint.model, endpoint.dimensions)
     seen = origin_of(tools, run, target).scan()
@@ -176,7 +183,9 @@ def _register(session: Session, run: Run, target: Source) -> None:
         location=target.location,
         owner=run.team,
     )
-    db.run(session, "corpus/lock_source", source_id=target.source_id)
+    locked = db.row(session, "corpus/lock_source", source_id=target.source_id)
+    if not target.is_folder and (locked is None or locked["configured_at"] is None):
+        raise Forgotten(f"{target.name} was forgotten meanwhile; nothing of it is taken in.")
 
 
 def _scanned_rows(run: Run, target: Source, seen: Iterable[Found | Refusal]) -> Iterator[tuple[object, ...]]:

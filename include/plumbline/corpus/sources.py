@@ -191,14 +191,19 @@ def _require_text(name: str) -> None:
         raise UnusableName(f"The source {told} has a name that is not UTF-8 text: rename it.")
 
 
+def is_open(location: Path, folders: list[Path]) -> bool:
+    """Whether a path lies at or below one of the folders, links followed."""
+    place = Path(os.path.realpath(location))
+    return any(place.is_relative_to(os.path.realpath(folder)) for folder in folders)
+
+
 def _require_open(location: Path, folders: list[Path]) -> None:
     """
     Hold a run of a DAG to the folders that are open to it, links followed.
 
     Whoever may trigger a DAG is not thereby somebody who may read whatever the worker can.
     """
-    place = Path(os.path.realpath(location))
-    if not any(place.is_relative_to(os.path.realpath(folder)) for folder in folders):
+    if not is_open(location, folders):
         message = (
             f"{location} is not open to DAGs: they read the inbox and the folders of PLUMBLINE_FOLDERS, "
             "and what lies below them. Add the folder to that setting, or read it by `plumbline ingest`."

@@ -11,6 +11,7 @@ It knows nothing of documents, tenants or databases.
 from plumbline.web.browsing import Web
 from plumbline.web.guard import Clock, Dial, Resolve
 from plumbline.web.manners import Sleep
+from plumbline.web.objecting import objection_to
 from plumbline.web.outcomes import Away, Entry, Gone, Page, Refused, RefusedCode, Same
 from plumbline.web.paths import path_of
 
@@ -27,5 +28,6 @@ __all__ = [
     "Same",
     "Sleep",
     "Web",
+    "objection_to",
     "path_of",
 ]

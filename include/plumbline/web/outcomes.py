@@ -46,10 +46,15 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The page is not read, and asking again will not change that."""
+    """
+    The page is not read, and asking again will not change that.
+
+    `of_list`: what is refused is no page but a sitemap, so that nobody knows what it lists.
+    """
 
     code: RefusedCode
     reason: str
+    of_list: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,11 +58,13 @@ class _Walk:
                 named: list[str] = []
                 yield from self._file(url, named)
                 if named and level == LEVELS_AT_MOST:
-                    yield Refused("unreadable", f"{shown(url)}: sitemaps are nested too deeply.")
+                    yield Refused(
+                        "unreadable", f"{shown(url)}: sitemaps are nested too deeply.", of_list=True
+                    )
                     continue
                 waiting += [(one, level + 1) for one in reversed(named)]
         except _Enough as enough:
-            yield Refused("oversized", str(enough))
+            yield Refused("oversized", str(enough), of_list=True)
 
     def _file(self, url: str, named: list[str]) -> Iterator[Entry | Refused | Away]:
         self.files += 1
@@ -75,7 +77,7 @@ class _Walk:
                     raise refusal("oversized", f"It lists more than {ENTRIES_AT_MOST:,} addresses.")
                 yield from self._entry(one, sitemap.hosts, named)
         except Ended as ended:
-            yield _told(url, ended)
+            yield _told(url, ended, of_list=True)
 
     def _entry(
         self, one: Listed, hosts: frozenset[str], named: list[str]
@@ -84,7 +86,7 @@ class _Walk:
             address = _own(one.location, hosts)
         except Ended as ended:
             if self._is_new(one.location):
-                yield _told(one.location, ended)
+                yield _told(one.location, ended, of_list=one.is_sitemap)
             return
         # A file and a page may have the same address; they are listed apart.
         if not self._is_new(f"{one.is_sitemap:d}{address.url}"):
@@ -129,14 +131,14 @@ def _own(location: str, hosts: frozenset[str]) -> Address:
     return address
 
 
-def _told(url: str, ended: Ended) -> Refused | Away:
+def _told(url: str, ended: Ended, *, of_list: bool) -> Refused | Away:
     match ended.outcome:
         case Away(reason=reason, retry_after=seconds):
             return Away(f"{shown(url)}: {reason}", seconds)
         case Refused(code=code, reason=reason):
-            return Refused(code, f"{shown(url)}: {reason}")
+            return Refused(code, f"{shown(url)}: {reason}", of_list)
         case Gone(reason=reason):
-            return Refused("denied", f"{shown(url)}: {reason}")
+            return Refused("denied", f"{shown(url)}: {reason}", of_list)
 
 
 def _pieces(sitemap: Sitemap) -> Iterator[bytes]:

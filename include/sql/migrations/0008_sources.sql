@@ -8,6 +8,8 @@ alter table corpus.source
     add column every_minutes integer not null default 60 check (every_minutes > 0),
     add column enabled boolean not null default true,
     add column configured_at timestamptz,
+    add column started_at timestamptz,
+    add column look_began_at timestamptz,
     add column refreshed_at timestamptz,
     add column refreshed_as text,
     add column problem text;
@@ -18,6 +20,8 @@ comment on column corpus.source.keep_days is 'Time-to-live: a document that its 
 comment on column corpus.source.every_minutes is 'How often the DAG ingest_sources looks at it.';
 comment on column corpus.source.enabled is 'Whether that DAG looks at it at all.';
 comment on column corpus.source.configured_at is 'When somebody configured it; null for a folder that was only read.';
+comment on column corpus.source.started_at is 'When that DAG last took it up.';
+comment on column corpus.source.look_began_at is 'When the look at its documents began that has not come to its end; null when there is none.';
 comment on column corpus.source.refreshed_at is 'When it was last asked for its documents, and answered.';
 comment on column corpus.source.refreshed_as is 'What it was then, in a form that shows a change; null where it has none.';
 comment on column corpus.source.problem is 'Why it did not answer the last time; null when it did.';

@@ -29,7 +29,7 @@ from plumbline.corpus.configuring import (
 )
 from plumbline.corpus.ingesting import forget, load
 from plumbline.corpus.origins import pages, refresh_source, require_refreshed
-from plumbline.corpus.origins.refreshing import SourceAway
+from plumbline.corpus.origins.refreshing import Forgotten, SourceAway, SourceBusy
 from plumbline.corpus.planning import plan_ingestion
 from plumbline.corpus.scanning import SourceEmptied
 from plumbline.corpus.search import search
@@ -343,7 +343,8 @@ def site(monkeypatch):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     dial = lambda *_: socket.create_connection(server.server_address)  # noqa: E731
-    web = functools.partial(Web, resolve=lambda *_: [PUBLIC], dial=dial, sleep=lambda _: None)
+    leads = lambda name, _: [PUBLIC] if name == "docs.example.com" else ["169.254.169.254"]  # noqa: E731
+    web = functools.partial(Web, resolve=leads, dial=dial, sleep=lambda _: None)
     monkeypatch.setattr(pages, "Web", web)
     yield served
     server.shutdown()
@@ -393,9 +394,11 @@ def test_the_pages_of_a_sitemap_are_ingested_and_asked_for_only_when_they_change
 
 
 def test_a_look_that_was_cut_off_asks_for_nothing_twice(tools, run, read, docs):
-    """What was confirmed a moment ago counts."""
+    """What was confirmed since it began counts; a look that came to its end is over."""
     configured(tools, run, "site", "sitemap", "http://docs.example.com/sitemap.xml")
     refresh_source(tools, run, source="site")
+    with tools.db.transaction("main") as session:  # as a kill at its end would have left it
+        session.execute("update corpus.source set look_began_at = now() - interval '1 minute'")
     docs.asked.clear()
 
     assert 3 == read("site")["stored"]
@@ -435,8 +438,8 @@ def test_a_list_of_addresses_refuses_what_leads_inside(tools, run, read, site):
     site.pages["/open"] = page("A page that everybody may read, about tides.")
     urls = [
         "http://docs.example.com/open",
-        "http://169.254.169.254/latest/meta-data/",
-        "http://127.0.0.1:5432/",
+        "http://inside.example.com/latest/meta-data/",
+        "https://inside.example.com/",
     ]
     configured(tools, run, "list", "urls", "3 pages", options={"urls": urls})
 
@@ -492,14 +495,24 @@ def test_a_source_is_due_when_nobody_looked_at_it_for_as_long_as_it_says(stored,
     configured(stored, run, "a")
     configured(stored, run, "b", location="s3://keys@bucket/b")
     configured(stored, run, "c", location="s3://keys@bucket/c", enabled=False)
-    assert [{"tenant": "main", "source": name} for name in "ab"] == due_sources(stored, run)["sources"]
+    first = due_sources(stored, run)["sources"]
+    assert [("main", "a"), ("main", "b")] == [(due["tenant"], due["source"]) for due in first]
+    assert 2 == len({due["started_as"] for due in first})
 
+    assert [] == due_sources(stored, run)["sources"]
     read("a", tools=stored)
-    assert [{"tenant": "main", "source": "b"}] == due_sources(stored, run)["sources"]
     with stored.db.transaction("main") as session:
-        session.execute("update corpus.ingestion set scanned_at = now() - interval '61 minutes'")
-        session.execute("update corpus.source set configured_at = now() - interval '2 hours'")
+        session.execute(
+            "update corpus.source "
+            "set started_at = now() - interval '3 hours', configured_at = now() - interval '4 hours'"
+        )
+        session.execute("update corpus.ingestion set scanned_at = now() - interval '2 hours'")
     assert ["b", "a"] == [due["source"] for due in due_sources(stored, run)["sources"]]
+    read("b", tools=stored)
+    with stored.db.transaction("main") as session:
+        session.execute("update corpus.source set started_at = now() - interval '2 hours'")
+        session.execute("update corpus.ingestion set scanned_at = now() - interval '3 hours'")
+    assert [] == due_sources(stored, run)["sources"], "their last start has not come to a scan"
 
 
 def test_configuring_names_what_is_wrong(stored, run, inbox, read):
@@ -511,8 +524,10 @@ def test_configuring_names_what_is_wrong(stored, run, inbox, read):
         ("", "folder", str(inbox), "has a name of up to"),
         ("folder:/x", "folder", str(inbox), "belong to folders without a name"),
         ("f", "folder", str(inbox / "nothing"), "is not a folder that can be seen from here"),
-        ("s", "sitemap", "ftp://example.com/sitemap.xml", "is no address of the web"),
-        ("s", "sitemap", "http://[bad", "is no address of the web"),
+        ("s", "sitemap", "ftp://example.com/sitemap.xml", "can never be read"),
+        ("s", "sitemap", "http://[bad", "can never be read"),
+        ("s", "sitemap", "http://169.254.169.254/sitemap.xml", "can never be read"),
+        ("s", "sitemap", "http://localhost:8080/", "can never be read"),
     ):
         with pytest.raises(SourceRefused, match=says):
             configured(stored, run, name, kind, location)
@@ -545,7 +560,7 @@ def test_sources_of_one_tenant_are_nothing_to_another(stored, run):
 
 
 def test_two_looks_at_once_are_one(stored, run, shelf):
-    """The second goes on with what there is; a site would be asked twice otherwise."""
+    """A site would be asked twice otherwise; it is not due either."""
     configured(stored, run)
     looking, go_on = threading.Event(), threading.Event()
     genuine = shelf.list
@@ -559,12 +574,196 @@ def test_two_looks_at_once_are_one(stored, run, shelf):
     first = threading.Thread(target=refresh_source, args=(stored, run), kwargs={"source": "kb"})
     first.start()
     assert looking.wait(20)
-    second = refresh_source(stored, run, source="kb")
+    with pytest.raises(SourceBusy, match="is being looked at by another run"):
+        refresh_source(stored, run, source="kb")
+    assert [] == due_sources(stored, run)["sources"]
     go_on.set()
     first.join(20)
 
-    assert second["busy"]
     shelf.list = genuine
     assert {"taken": 0, "same": 2} == {
         name: refresh_source(stored, run, source="kb")[name] for name in ("taken", "same")
     }
+
+
+def test_what_is_forgotten_while_it_is_looked_at_does_not_come_back(stored, run, read, shelf, rows):
+    """Neither what was fetched before nor what would be fetched after."""
+    configured(stored, run)
+    read("kb", tools=stored)
+    genuine = shelf.list
+
+    def meanwhile():
+        yield from genuine()
+        forget(stored, dataclasses.replace(run, dag_run_id="forgetting"), source="kb")
+
+    shelf.list = meanwhile
+    shelf.put("hr/new.md", b"New text.\n")
+
+    with pytest.raises(Forgotten):
+        read("kb", tools=stored)
+
+    assert [] == rows("select path from corpus.source_item")
+    assert [] == rows("select path from corpus.document")
+    assert [("", {}, None)] == [
+        tuple(row.values()) for row in rows("select location, options, problem from corpus.source")
+    ]
+
+
+def test_a_forgotten_name_is_free_again(stored, run, read, inbox):
+    """For a source of any kind."""
+    configured(stored, run)
+    read("kb", tools=stored)
+    forget(stored, dataclasses.replace(run, dag_run_id="forgetting"), source="kb")
+
+    configured(stored, run, "kb", "folder", str(inbox))
+    assert 3 == read("kb", tools=stored)["stored"]
+
+
+def test_one_object_that_cannot_be_read_does_not_keep_the_others_out(stored, run, read, shelf):
+    """It is refused, for now; when nothing can be read, it is the store."""
+    genuine = shelf.read
+
+    def locked(key, at_most):
+        if key == "hr/leave.md":
+            raise StoreUnusable("The key of hr/leave.md is gone.")
+        return genuine(key, at_most)
+
+    shelf.read = locked
+    configured(stored, run)
+    summary = read("kb", tools=stored)
+    assert {"found": 2, "stored": 1, "unchanged": 0, "refused": 1, "removed": 0} == counts(summary)
+    assert ["The key of hr/leave.md is gone."] == [refusal["reason"] for refusal in summary["refusals"]]
+
+    def down(key, at_most):
+        raise StoreAway("The store is down.")
+
+    for number in range(30):
+        shelf.put(f"more/{number:02}.md", b"text")
+    shelf.read = down
+    assert "The store is down." == read("kb", tools=stored)["problem"]
+    shelf.read = genuine
+    assert 32 == read("kb", tools=stored)["documents"]
+
+
+@pytest.mark.parametrize("odd", ["a\0b.md", "a\ud800b.md"], ids=["nul", "surrogate"])
+def test_a_key_that_cannot_be_stored_does_not_keep_the_others_out(stored, run, read, shelf, odd):
+    """It is refused under a name that can be shown."""
+    shelf.put(odd, b"text")
+    configured(stored, run)
+
+    assert {"found": 3, "stored": 2, "unchanged": 0, "refused": 1, "removed": 0} == counts(
+        read("kb", tools=stored)
+    )
+
+
+def test_what_a_failed_look_has_fetched_is_not_fetched_again(stored, run, read, shelf):
+    """Also what was not yet written down when it failed."""
+    configured(stored, run)
+    genuine = shelf.list
+
+    def cut():
+        yield next(genuine())
+        raise StoreAway("The list was cut off.")
+
+    shelf.list = cut
+    with pytest.raises(StoreAway):
+        refresh_source(stored, run, source="kb")
+    shelf.list = genuine
+    shelf.reads.clear()
+    assert 1 == refresh_source(stored, run, source="kb")["same"]
+    assert ["hr/travel.txt"] == shelf.reads
+
+
+def test_a_part_of_a_sitemap_that_is_refused_takes_nothing_for_gone(tools, run, read, docs):
+    """Nobody knows what it lists."""
+    nested = "".join(
+        f"<sitemap><loc>http://docs.example.com{path}</loc></sitemap>" for path in ("/a.xml", "/b.xml")
+    )
+    index = f'<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{nested}</sitemapindex>'
+    docs.pages |= {
+        "/sitemap.xml": index,
+        "/a.xml": sitemap("/guide/install"),
+        "/b.xml": sitemap("/guide/run", "/blog/news"),
+    }
+    configured(tools, run, "site", "sitemap", "http://docs.example.com/sitemap.xml")
+    assert 3 == read("site")["stored"]
+    docs.pages["/sitemap.xml"] = index.replace("docs.example.com/b.xml", "cdn.example.com/b.xml")
+
+    summary = read("site")
+
+    assert {"found": 3, "stored": 0, "unchanged": 3, "refused": 0, "removed": 0} == counts(summary)
+    assert "cannot be read to its end" in summary["problem"]
+
+
+def test_a_sitemap_is_believed_for_some_days_only(tools, run, read, docs):
+    """A date that nobody keeps would hide changes for ever."""
+    docs.pages["/sitemap.xml"] = sitemap("/guide/run").replace(
+        "</loc>", "</loc><lastmod>2020-01-01</lastmod>"
+    )
+    configured(tools, run, "site", "sitemap", "http://docs.example.com/sitemap.xml")
+    read("site")
+    docs.status["/guide/run"] = 404
+    assert {"unchanged": 1, "removed": 0} == {name: read("site")[name] for name in ("unchanged", "removed")}
+    with tools.db.transaction("main") as session:
+        session.execute("update corpus.source_item set confirmed_at = now() - interval '8 days'")
+
+    with pytest.raises(SourceEmptied):
+        read("site")
+
+
+@pytest.mark.parametrize("charset", ["undefined", "idna", "punycode", "rot13", "no-such", "utf-7"])
+def test_an_encoding_that_is_none_leaves_the_bytes_as_they_are(charset):
+    """What a site calls its encoding must not break a look, or hold it up."""
+    content = "<p>ä</p>".encode() * 20_000
+    assert content == pages.in_utf8(content, charset)
+
+
+def test_an_encoding_that_browsers_know_is_read():
+    """Latin 1 is Windows 1252, as everywhere on the web."""
+    assert "\ufeff<p>ä€</p>".encode() == pages.in_utf8(b"<p>\xe4\x80</p>", "ISO-8859-1")
+    assert "\ufeff<p>привет</p>".encode() == pages.in_utf8("<p>привет</p>".encode("koi8-r"), "KOI8-R")
+
+
+def test_bytes_of_a_page_that_never_became_a_document_go_with_their_time(tools, run, read, docs, rows):
+    """A page without text is refused, and its bytes are personal data all the same."""
+    docs.pages = {"/sitemap.xml": sitemap("/guide/run"), "/guide/run": "<html><body></body></html>"}
+    configured(tools, run, "site", "sitemap", "http://docs.example.com/sitemap.xml", keep_days=10)
+    assert 1 == read("site")["refused"]
+    with tools.db.transaction("main") as session:
+        session.execute("update corpus.source_item set modified_at = now() - interval '11 days'")
+
+    read("site")
+
+    assert [{"kept": 0}] == rows("select count(content) as kept from corpus.source_item")
+
+
+def test_a_source_that_cannot_be_reached_can_be_paused(stored, run, shelf):
+    """That is what one wants to do with it."""
+    configured(stored, run)
+    shelf.away = True
+    change_source(stored, run, "kb", {"enabled": False})
+    assert [] == due_sources(stored, run)["sources"]
+
+
+def test_a_folder_without_a_name_can_have_an_owner_and_a_time(tools, run, ingest, inbox, rows):
+    """The inbox is one; it stays what the DAG ingest_documents reads, and nobody else does."""
+    ingest()
+    change_source(tools, run, str(inbox), {"owner": "harbour", "keep_days": 5})
+    assert [("harbour", 5, None)] == [
+        tuple(row.values()) for row in rows("select owner, keep_days, configured_at from corpus.source")
+    ]
+    old = time.time() - 8 * 86_400
+    os.utime(inbox / "prices.txt", (old, old))
+    assert 1 == ingest()["removed"]
+    assert "harbour" == rows("select owner from corpus.source")[0]["owner"]
+
+
+def test_an_option_that_a_kind_has_not_is_refused(tools, run, inbox):
+    """An option that does nothing would be a promise."""
+    with pytest.raises(SourceRefused, match="of the kind folder has no delay and no take"):
+        configured(tools, run, "f", "folder", str(inbox), options={"take": ["*"], "delay": 1})
+
+
+def test_a_folder_that_is_closed_to_dags_is_added_with_a_remark(tools, run, inbox):
+    """Whoever adds it would wait for a DAG that fails each hour."""
+    assert "DAGs may not read it" in configured(tools, run, "f", "folder", str(inbox))["remark"]

@@ -223,8 +223,10 @@ def test_a_sitemap_that_cannot_be_read_does_not_cost_the_others(web, site):
     away, denied, gone, entry = web.sitemap(f"{HOST}/i.xml")
 
     assert Away(f"{HOST}/0.xml: docs.example.com cannot answer now (status 500).") == away
-    assert Refused("denied", f"{HOST}/1.xml: docs.example.com does not give the page (status 403).") == denied
-    assert Refused("denied", f"{HOST}/2.xml: docs.example.com has no such page (status 404).") == gone
+    said = f"{HOST}/1.xml: docs.example.com does not give the page (status 403)."
+    assert Refused("denied", said, of_list=True) == denied
+    said = f"{HOST}/2.xml: docs.example.com has no such page (status 404)."
+    assert Refused("denied", said, of_list=True) == gone
     assert f"{HOST}/a" == entry.url
 
 

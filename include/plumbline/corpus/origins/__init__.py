@@ -6,6 +6,6 @@ new, changed or gone, and notes it in `corpus.source_item`; what follows reads f
 """
 
 from plumbline.corpus.origins.origin import Folder, Origin, origin_of
-from plumbline.corpus.origins.refreshing import refresh, refresh_source, require_refreshed
+from plumbline.corpus.origins.refreshing import problem_of, refresh, refresh_source, require_refreshed
 
-__all__ = ["Folder", "Origin", "origin_of", "refresh", "refresh_source", "require_refreshed"]
+__all__ = ["Folder", "Origin", "origin_of", "problem_of", "refresh", "refresh_source", "require_refreshed"]

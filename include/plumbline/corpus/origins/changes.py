@@ -42,9 +42,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """A document is as it was when it was fetched."""
+    """A document is as it was when it was fetched; its source says so, unless it was not `asked` again."""
 
     path: str
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)

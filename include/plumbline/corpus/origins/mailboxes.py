@@ -3,7 +3,8 @@ Exports of mailboxes: mbox files, as mail programs and Google Takeout write them
 
 Each message is a document of its own, read as a mail file is, with its attachments.  Its path is made of its date and
 of what it says it is called (Message-ID), not of its subject: paths are shown to people who may not read mails.
-A message keeps its path however the export grows or shrinks around it.
+A message keeps its path however the export grows or shrinks around it; only where several have one name, what they are
+called depends on which comes first.
 
 A message begins at a line with "From " at the beginning of the file or after an empty line; exporters quote such lines
 inside a message (">From ").  We cut the file ourselves, for it may be of many gigabytes: the standard library reads all

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from plumbline.core import db
 from plumbline.core.receipts import Run
-from plumbline.core.stores import ObjectGone
+from plumbline.core.stores import ObjectGone, StoreAway, StoreUnusable
 from plumbline.core.tools import Tools
 from plumbline.corpus import intake
 from plumbline.corpus.intake import Moved
@@ -31,7 +31,7 @@ class Origin(Protocol):
         Return the bytes of a document that `scan` has found.  Threads may ask at once.
 
         Raises:
-            Moved: It is gone, or its bytes are no longer the ones that were found.
+            Moved: It is gone, cannot be had now, or its bytes are no longer the ones that were found.
         """
 
 
@@ -91,6 +91,8 @@ class _Fetched:
                 return self.tools.open_store(self.source.location).read(address, MAX_BYTES)
             except ObjectGone:
                 return None
+            except (StoreUnusable, StoreAway) as error:
+                raise Moved(str(error)) from error
         if self.source.kind == "mailbox":
             from plumbline.corpus.origins.mailboxes import read_message
 

@@ -7,6 +7,7 @@ which the source is looked at is not asked for again, so a look that was cut off
 
 from __future__ import annotations
 
+import codecs
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -44,8 +45,33 @@ _KINDS: Mapping[str, Kind] = {
 }
 _VAGUE = frozenset({None, "text/plain", "application/octet-stream", "binary/octet-stream"})
 """What servers say of a file that they do not know: its ending says more."""
-_OF_AN_ENTRY = frozenset({"forbidden_address", "forbidden_scheme"})
-"""What is said of one address in a sitemap, and not of the sitemap as a list."""
+_SITEMAP_TRUSTED = timedelta(days=7)
+# The encodings that browsers know, by Python's names; what is called Latin 1 or ASCII there is read as Windows 1252.
+# Python knows others, which are no encodings of text, or take time without bound (punycode).
+_ENCODINGS = {
+    **{f"cp{number}": f"cp{number}" for number in (866, 874, *range(1250, 1259))},
+    **{f"iso8859-{number}": f"iso8859-{number}" for number in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)},
+    **{f"utf-16{order}": f"utf-16{order}" for order in ("", "-le", "-be")},
+    **dict.fromkeys(("ascii", "iso8859-1"), "cp1252"),
+    **dict.fromkeys(("gb2312", "gbk", "gb18030"), "gb18030"),
+    **{
+        name: name
+        for name in (
+            "big5",
+            "big5hkscs",
+            "cp932",
+            "cp949",
+            "euc_jp",
+            "euc_kr",
+            "iso2022_jp",
+            "koi8-r",
+            "koi8-u",
+            "mac-cyrillic",
+            "mac-roman",
+            "shift_jis",
+        )
+    },
+}
 _UTF8_MARK = b"\xef\xbb\xbf"
 
 
@@ -54,17 +80,17 @@ class SitemapAway(Passing):
 
 
 def changes_of_site(
-    target: Source, known: Mapping[str, Known], bounds: Bounds, every_minutes: int
+    target: Source, known: Mapping[str, Known], bounds: Bounds, fresh_since: datetime, contact: str | None
 ) -> Iterator[Change]:
     """
-    Ask a site for the pages of a source; `known` by address.
+    Ask a site for the pages of a source; `known` by address.  `contact` is where its owner can complain.
+
+    What was confirmed after `fresh_since` was asked for by this look, before it was cut off.
 
     Raises:
         SitemapAway: The sitemap, or one that it names, cannot be had.
     """
-    # Half of the time between two looks: what was confirmed since is of this look, which was cut off.
-    fresh_since = datetime.now(UTC) - timedelta(minutes=max(1, every_minutes // 2))
-    with Web(delay=float(target.options.get("delay", 1.0))) as web:
+    with Web(delay=float(target.options.get("delay", 1.0)), contact=contact) as web:
         entries = entries_of(web, target.kind, target.location, target.options)
         yield from changes_of_pages(web, entries, known, bounds, fresh_since)
 
@@ -75,7 +101,8 @@ def changes_of_pages(
     """
     Ask for each page once; `known` by address.
 
-    A page that was confirmed after `fresh_since`, or that its sitemap calls older than what we have, is not asked for.
+    A page that was confirmed after `fresh_since` is not asked for, nor for some days one that its sitemap calls older
+    than what we have: sitemaps are not always right.
     """
     asked: set[str] = set()
     for entry in entries:
@@ -84,7 +111,7 @@ def changes_of_pages(
         asked.add(entry.url)
         before = known.get(entry.url)
         if before is not None and _is_fresh(before, entry, bounds, fresh_since):
-            yield Same(before["path"])
+            yield Same(before["path"], asked=False)
         else:
             yield _asked(web, entry.url, before, bounds)
 
@@ -105,7 +132,7 @@ def entries_of(web: Web, kind: str, location: str, options: Mapping[str, Any]) -
             listed += 1
             if wanted(urlsplit(found.url).path, options.get("take", ()), options.get("leave", ())):
                 yield found
-        elif isinstance(found, Refused) and found.code in _OF_AN_ENTRY:
+        elif isinstance(found, Refused) and not found.of_list:
             passed_over = found
             log.warning("passed over: %s", found.reason)
         else:
@@ -125,7 +152,8 @@ def _is_fresh(before: Known, entry: Entry, bounds: Bounds, fresh_since: datetime
     if before["problem_code"] is not None or not asked_again(before, bounds, kept=True):
         return False
     older = entry.last_modified is not None and entry.last_modified + timedelta(days=1) < before["fetched_at"]
-    return bool(before["confirmed_at"] > fresh_since or older)
+    trusted = before["confirmed_at"] > datetime.now(UTC) - _SITEMAP_TRUSTED
+    return bool(before["confirmed_at"] > fresh_since or (older and trusted))
 
 
 def _asked(web: Web, url: str, before: Known | None, bounds: Bounds) -> Change:
@@ -192,9 +220,12 @@ def in_utf8(content: bytes, charset: str | None) -> bytes:
 
     It is marked as UTF-8, as a file on a disk would be; where the name is not known, the bytes stay as they are.
     """
-    if charset is None or charset.lower() in ("utf-8", "utf8") or content.startswith(_UTF8_MARK):
+    if charset is None or content.startswith(_UTF8_MARK):
         return content
     try:
-        return _UTF8_MARK + content.decode(charset, "replace").encode("utf-8", "replace")
+        name = codecs.lookup(charset).name
     except LookupError:
         return content
+    if name not in _ENCODINGS:
+        return content
+    return _UTF8_MARK + content.decode(_ENCODINGS[name], "replace").encode()

@@ -14,11 +14,12 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from plumbline.core import db
-from plumbline.core.errors import Fatal, PlumblineError
+from plumbline.core.errors import Fatal, Passing, PlumblineError
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
 from plumbline.corpus.origins.changes import Change, Left, Problem, Same, Taken
@@ -40,6 +41,14 @@ class SourceAway(Fatal):
     """A source did not answer; what is known from it stays."""
 
 
+class SourceBusy(Passing):
+    """Another run is looking at the source."""
+
+
+class Forgotten(Fatal):
+    """The source was forgotten meanwhile."""
+
+
 def refresh_source(
     tools: Tools, run: Run, *, folder: str | None = None, source: str | None = None
 ) -> Receipt:
@@ -50,6 +59,8 @@ def refresh_source(
 
     Raises:
         UnknownSource, NotAFolder, FolderClosed, UnusableName: As `source_of` does.
+        SourceBusy: Another run is looking at it.
+        Forgotten: It was forgotten meanwhile.
         PlumblineError: The source does not answer, and nothing is known from it.
     """
     return refresh(tools, run, source_of(tools, run, folder, source))
@@ -59,17 +70,14 @@ def refresh(tools: Tools, run: Run, target: Source) -> Receipt:
     """Do what `refresh_source` does, for a source that was looked up before."""
     if target.is_folder:
         return {"source": target.name, "problem": None}
-    with tools.db.transaction(run.tenant) as session:
-        row = db.row(session, "corpus/select_source", source_id=target.source_id)
-        known = db.rows(session, "corpus/select_items_to_compare", source_id=target.source_id)
-    assert row is not None  # noqa: S101 - what is no folder is known only because it is there
-    look = _Look(tools, run, target, known)
-    with _alone(tools, target) as alone:
-        if not alone:
-            log.info("%s is being looked at by another run", target.name)
-            return {"source": target.name, "problem": None, "busy": True, **look.counts()}
+    with _alone(tools, target):
+        with tools.db.transaction(run.tenant) as session:
+            known = db.rows(session, "corpus/select_items_to_compare", source_id=target.source_id)
+        look = _Look(tools, run, target, known)
         try:
-            return look.carry_out(row)
+            return look.carry_out()
+        except Forgotten:
+            raise
         except PlumblineError as error:
             with tools.db.transaction(run.tenant) as session:
                 db.run(
@@ -79,6 +87,13 @@ def refresh(tools: Tools, run: Run, target: Source) -> Receipt:
                 raise
             log.warning("%s did not answer: %s", target.name, error)
             return {"source": target.name, "problem": str(error), **look.counts()}
+
+
+def problem_of(tools: Tools, run: Run, target: Source) -> str | None:
+    """Return why the source did not answer the last time, or None where it did."""
+    with tools.db.transaction(run.tenant) as session:
+        row = db.row(session, "corpus/select_source", source_id=target.source_id)
+    return None if row is None else row["problem"]
 
 
 def require_refreshed(tools: Tools, run: Run, *, problem: str | None = None) -> Receipt:  # noqa: ARG001 - a step
@@ -94,17 +109,24 @@ def require_refreshed(tools: Tools, run: Run, *, problem: str | None = None) -> 
 
 
 @contextlib.contextmanager
-def _alone(tools: Tools, target: Source) -> Iterator[bool]:
-    """Whether nobody else looks at the source; two at once would ask a site twice.  The lock dies with its process."""
+def _alone(tools: Tools, target: Source) -> Iterator[None]:
+    """
+    Let nobody else look at the source; two at once would ask a site twice.  The lock dies with its process.
+
+    Raises:
+        SourceBusy: Somebody does.
+    """
     session = tools.db.borrow()
     key = {"key": f"corpus.refresh {target.source_id}"}
     try:
-        alone = bool(db.value(session, "corpus/try_lock_refresh", **key))
+        if not db.value(session, "corpus/try_lock_refresh", **key):
+            raise SourceBusy(
+                f"{target.name} is being looked at by another run; its documents come with that one."
+            )
         try:
-            yield alone
+            yield
         finally:
-            if alone:
-                db.run(session, "corpus/unlock_refresh", **key)
+            db.run(session, "corpus/unlock_refresh", **key)
     finally:
         tools.db.give_back(session)
 
@@ -118,11 +140,16 @@ class _Look:
         self._counted: Counter[str] = Counter()
         self._keys = {"source_id": target.source_id}
 
-    def carry_out(self, row: Mapping[str, object]) -> Receipt:
+    def carry_out(self) -> Receipt:
         """Look at every document, then take for gone what was not there."""
+        with self._tools.db.transaction(self._run.tenant) as session:
+            began = db.value(session, "corpus/begin_look", **self._keys)
+            row = db.row(session, "corpus/select_source", **self._keys)
+        if began is None or row is None:
+            raise _forgotten(self._target)
         refreshed_as = _fingerprint(self._target)
         if refreshed_as is None or refreshed_as != row["refreshed_as"] or row["problem"] is not None:
-            seen = self._write(self._changes(int(str(row["every_minutes"]))))
+            seen = self._write(self._changes(began))
             self._sweep(seen)
         else:
             self._counted["same"] = len(self._known)
@@ -134,7 +161,7 @@ class _Look:
         """Return how many documents were taken, the same, gone, or could not be had."""
         return {name: self._counted[name] for name in ("taken", "same", "gone", "problems")}
 
-    def _changes(self, every_minutes: int) -> Iterator[Change]:
+    def _changes(self, began: datetime) -> Iterator[Change]:
         """Say what became of each document; what only one kind of source needs is imported for that kind."""
         target, bounds = self._target, Bounds.of(self._target.keep_days)
         by_address = {row["address"]: row for row in self._known}
@@ -148,29 +175,34 @@ class _Look:
             return changes_of_mailbox(target.folder, {row["path"]: row for row in self._known}, bounds)
         from plumbline.corpus.origins.pages import changes_of_site
 
-        return changes_of_site(target, by_address, bounds, every_minutes)
+        return changes_of_site(target, by_address, bounds, began, self._tools.settings.contact)
 
     def _write(self, changes: Iterable[Change]) -> set[str]:
         """Write down what comes; return the paths that are there.  A page is kept at once: nobody is asked twice."""
         batch: list[Change] = []
         most = 1 if self._target.kind in ("urls", "sitemap") else _BATCH
         seen: set[str] = set()
-        for number, change in enumerate(changes, 1):
-            if not isinstance(change, Left):
-                seen.add(change.path)
-            batch.append(change)
-            if len(batch) >= most:
-                self._note(batch)
-                batch = []
-            if number % _LOOKED_A_NOTE == 0:
-                log.info("%s: looked at %d documents", self._target.name, number)
-        self._note(batch)
+        try:
+            for number, change in enumerate(changes, 1):
+                if not isinstance(change, Left):
+                    seen.add(change.path)
+                batch.append(change)
+                if len(batch) >= most:
+                    full, batch = batch, []
+                    self._note(full)
+                if number % _LOOKED_A_NOTE == 0:
+                    log.info("%s: looked at %d documents", self._target.name, number)
+        finally:
+            self._note(batch)  # what was fetched before a failure is not fetched again
         return seen
 
     def _note(self, batch: list[Change]) -> None:
         with self._tools.db.transaction(self._run.tenant) as session:
-            same = [change.path for change in batch if isinstance(change, Same)]
-            db.run(session, "corpus/confirm_items", **self._keys, paths=same)
+            if not db.value(session, "corpus/hold_source", **self._keys):
+                raise _forgotten(self._target)
+            same = [change for change in batch if isinstance(change, Same)]
+            asked = [change.path for change in same if change.asked]
+            db.run(session, "corpus/confirm_items", **self._keys, paths=asked)
             self._counted["same"] += len(same)
             for change in batch:
                 if isinstance(change, Taken):
@@ -213,6 +245,10 @@ class _Look:
         gone = [row["path"] for row in self._known if row["path"] not in seen]
         with self._tools.db.transaction(self._run.tenant) as session:
             self._counted["gone"] += db.run(session, "corpus/delete_items", **self._keys, paths=gone)
+
+
+def _forgotten(target: Source) -> Forgotten:
+    return Forgotten(f"{target.name} was forgotten while it was looked at; nothing of it is kept.")
 
 
 def _fingerprint(target: Source) -> str | None:

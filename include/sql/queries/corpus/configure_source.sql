@@ -4,7 +4,7 @@ insert into corpus.source (
 )
 values (
     %(source_id)s, %(tenant)s, %(name)s, %(kind)s, %(location)s, %(options)s, %(owner)s, %(sensitivity)s, %(keep_days)s,
-    %(every_minutes)s, %(enabled)s, now()
+    %(every_minutes)s, %(enabled)s, case when %(configured)s then now() end
 )
 on conflict (source_id) do update
 set kind = excluded.kind, location = excluded.location, options = excluded.options, owner = excluded.owner,

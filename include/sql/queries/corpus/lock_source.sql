@@ -1,2 +1,2 @@
 -- One scan or publication of a source at a time.
-select source_id, name, location, sensitivity from corpus.source where source_id = %(source_id)s for update
+select source_id, name, kind, location, sensitivity, configured_at from corpus.source where source_id = %(source_id)s for update
