@@ -18,7 +18,7 @@ from plumbline.corpus.extraction.builder import Builder
 from plumbline.corpus.extraction.docx_lists import Lists, W, numbering, value
 from plumbline.corpus.extraction.model import Limits, Metadata, Part
 from plumbline.corpus.extraction.properties import core_properties
-from plumbline.corpus.extraction.tables import add_table
+from plumbline.corpus.extraction.tables import Cell, add_table, placed
 
 if TYPE_CHECKING:
     from docx.document import Document
@@ -44,6 +44,7 @@ _REFERENCES = {f"{W}footnoteReference": "footnotes", f"{W}endnoteReference": "en
 _BREAKS = {f"{W}tab": "\t", f"{W}cr": "\n", f"{W}noBreakHyphen": "-"}
 _ANCESTORS = 50  # of a style; one made on purpose may go round in a circle
 _HEADINGS = 6
+_DIGITS = 5
 
 
 def read_docx(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part], Metadata]:
@@ -174,7 +175,18 @@ class _Reader:
         if len(rows) == 1 and len(rows[0]) == 1:  # a frame around a text
             self.read(rows[0][0])
             return
-        add_table(self.builder, [[self._cell(cell) for cell in row] for row in rows], page=page)
+        said = [[self._cell(cell) for cell in row] for row in rows]
+        if len({len(row) for row in rows}) > 1:  # otherwise spans are borders that were moved a little
+            before = [_span(row, "trPr", "gridBefore", 0) for row in _held(table, "tr")]
+            said = placed(
+                [Cell("", skipped)] * bool(skipped)
+                + [
+                    Cell(words, _span(cell, "tcPr", "gridSpan", 1))
+                    for words, cell in zip(words_of, row, strict=True)
+                ]
+                for skipped, words_of, row in zip(before, said, rows, strict=True)
+            )
+        add_table(self.builder, said, page=page)
 
     def _cell(self, cell: Any) -> str:
         aside: list[Any] = []
@@ -201,6 +213,13 @@ def _held(element: Any, name: str) -> Iterator[Any]:
             yield child
         elif child.tag in _WRAPPERS:
             yield from _held(child, name)
+
+
+def _span(element: Any, properties: str, name: str, usual: int) -> int:
+    """How many columns a cell goes over, or a row begins with."""
+    found = element.find(f"{W}{properties}")
+    said = "" if found is None else value(found, name)
+    return int(said) if said.isdigit() and len(said) < _DIGITS else usual
 
 
 def _notes(document: Document) -> Iterator[tuple[tuple[str, str], Any]]:

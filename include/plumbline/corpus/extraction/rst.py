@@ -15,7 +15,7 @@ from typing import Any
 
 from plumbline.corpus.extraction.builder import Builder
 from plumbline.corpus.extraction.model import BlockKind, Limits, Metadata, Part
-from plumbline.corpus.extraction.tables import add_table
+from plumbline.corpus.extraction.tables import Cell, add_table, placed
 from plumbline.corpus.extraction.text import shorten, tidy_text
 
 _HEADERS = re.compile(r"PEP: *\d+\n")
@@ -150,7 +150,7 @@ class _Reader:
     def _table(self, table: Any, _: _Place) -> None:
         for caption in table.findall(lambda node: type(node).__name__ == "title"):
             self._builder.add(_words(caption), "paragraph")
-        add_table(self._builder, [[_words(entry) for entry in row.children] for row in _rows(table)])
+        add_table(self._builder, placed(map(_cell, row.children) for row in _rows(table)))
 
 
 class _Holder:
@@ -183,6 +183,10 @@ def _rows(node: Any) -> Iterator[Any]:
             yield child
         elif type(child).__name__ in ("tgroup", "thead", "tbody"):
             yield from _rows(child)
+
+
+def _cell(entry: Any) -> Cell:
+    return Cell(_words(entry), 1 + int(entry.get("morecols", 0)), 1 + int(entry.get("morerows", 0)))
 
 
 def _words(node: Any) -> str:

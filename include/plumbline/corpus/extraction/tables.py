@@ -9,14 +9,55 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+from typing import NamedTuple
 
 from plumbline.corpus.extraction.builder import Builder
 
 _PART_CHARACTERS = 1_200
 _HEADINGS_AT_MOST = 400
 _LOOKED_AT = 5  # rows
+_SPAN_AT_MOST = 1_000
+_COVERED_AT_MOST = 100_000  # places a table; one made on purpose may cover any number
 _SPACE = re.compile(r"\s+")
 _FIGURE = re.compile(r"[-+(]?[\d.,\s]+[%)]?")
+
+
+class Cell(NamedTuple):
+    """What a cell says, and how many columns and rows it goes over."""
+
+    said: str
+    columns: int = 1
+    rows: int = 1
+
+
+def placed(rows: Iterable[Iterable[Cell]]) -> list[list[str]]:
+    """
+    Return the rows with every cell in its own column; what another cell goes over is empty, up to the last one.
+
+    A column in which no cell begins is none: programs write such ones for every border that was moved a little.
+    """
+    made: list[list[str | None]] = []
+    hanging: dict[int, int] = {}  # column to the rows that a cell above still goes over
+    room = _COVERED_AT_MOST
+    for row in rows:
+        line: list[str | None] = []
+        below: dict[int, int] = {}
+        for cell in row:
+            while hanging.get(len(line), 0) and room:
+                line.append(None)
+                room -= 1
+            columns = min(max(cell.columns, 1), _SPAN_AT_MOST, room + 1)
+            if cell.rows > 1:
+                below |= dict.fromkeys(range(len(line), len(line) + columns), cell.rows)
+            line += [cell.said, *[None] * (columns - 1)]
+            room -= columns - 1
+        while line and line[-1] is None:
+            line.pop()
+        hanging = {column: left - 1 for column, left in (hanging | below).items() if left > 1}
+        made.append(line)
+    begun = [any(cells) for cells in zip_longest(*([cell is not None for cell in line] for line in made))]
+    return [[cell or "" for cell, kept in zip(line, begun, strict=False) if kept] for line in made]
 
 
 def add_table(builder: Builder, rows: Iterable[Sequence[str]], *, page: int | None = None) -> None:
