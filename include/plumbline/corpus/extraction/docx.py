@@ -108,8 +108,7 @@ class _Reader:
     def _paragraph(self, paragraph: Any) -> None:
         aside: list[Any] = []
         said = "".join(self._words(paragraph, aside))
-        before = said[: len(said) - len(said.lstrip())].count("\f")
-        page = self._page + before if self._paged else None
+        page = self._page + _breaks_before(said) if self._paged else None
         self._page += said.count("\f")
         self._add(paragraph, said.replace("\f", ""), page)
         for other in aside:
@@ -170,12 +169,17 @@ class _Reader:
                 yield from self._words(child, aside)
 
     def _table(self, table: Any) -> None:
-        page = self._page if self._paged else None
         rows = [list(_held(row, "tc")) for row in _held(table, "tr")]
         if len(rows) == 1 and len(rows[0]) == 1:  # a frame around a text
             self.read(rows[0][0])
             return
-        said = [[self._cell(cell) for cell in row] for row in rows]
+        said, pages = [], []
+        for row in rows:
+            cells = [self._cell(cell) for cell in row]
+            pages.append(self._page + max(map(_breaks_before, cells[:1]), default=0))
+            # A row that goes over a page has the break in each of its cells.
+            self._page += max((cell.count("\f") for cell in cells), default=0)
+            said.append([cell.replace("\f", "") for cell in cells])
         if len({len(row) for row in rows}) > 1:  # otherwise spans are borders that were moved a little
             before = [_span(row, "trPr", "gridBefore", 0) for row in _held(table, "tr")]
             said = placed(
@@ -186,15 +190,19 @@ class _Reader:
                 ]
                 for skipped, words_of, row in zip(before, said, rows, strict=True)
             )
-        add_table(self.builder, said, page=page)
+        add_table(self.builder, said, pages=pages if self._paged else ())
 
     def _cell(self, cell: Any) -> str:
+        """The words of a cell, form feeds where pages begin in it."""
         aside: list[Any] = []
         said = ["".join(self._words(part, aside)) for part in _paragraphs(cell)]
         said += ["".join(self._words(part, [])) for other in aside for part in _paragraphs(other)]
-        whole = " ".join(said)
-        self._page += whole.count("\f")
-        return whole.replace("\f", "")
+        return " ".join(said)
+
+
+def _breaks_before(said: str) -> int:
+    """How many pages begin before the first word."""
+    return said[: len(said) - len(said.lstrip())].count("\f")
 
 
 def _paragraphs(element: Any) -> Iterator[Any]:

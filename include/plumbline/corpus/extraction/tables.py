@@ -60,34 +60,42 @@ def placed(rows: Iterable[Iterable[Cell]]) -> list[list[str]]:
     return [[cell or "" for cell, kept in zip(line, begun, strict=False) if kept] for line in made]
 
 
-def add_table(builder: Builder, rows: Iterable[Sequence[str]], *, page: int | None = None) -> None:
+def add_table(
+    builder: Builder, rows: Iterable[Sequence[str]], *, page: int | None = None, pages: Sequence[int] = ()
+) -> None:
     """
-    Add a table, in parts where it is long; rows and columns at its edges that are empty are left out.
+    Add a table, in parts where it is long; rows that are empty are left out.
+
+    `page` is where it stands; `pages`, where they are known, are those on which its rows begin.
 
     Raises:
         Unreadable: The text has become too long (`oversized`).
     """
-    kept = [[_SPACE.sub(" ", cell).strip() for cell in row] for row in rows]
-    kept = [row for row in kept if any(row)]
-    for part in parts(kept):
-        builder.add("\n".join(part), "table", page=page)
+    told = [[_SPACE.sub(" ", cell).strip() for cell in row] for row in rows]
+    kept = [number for number, row in enumerate(told) if any(row)]
+    for begins, part in parts([told[number] for number in kept]):
+        builder.add("\n".join(part), "table", page=pages[kept[begins]] if pages else page)
 
 
-def parts(rows: Sequence[Sequence[str]]) -> Iterator[list[str]]:
-    """Yield the lines of each part of a table; the row of headings, where there is one, begins every part."""
+def parts(rows: Sequence[Sequence[str]]) -> Iterator[tuple[int, list[str]]]:
+    """
+    Yield the lines of each part of a table, and the number of the row, from 0, that it begins with.
+
+    The row of headings, where there is one, begins every part.
+    """
     at = _headings(rows)
     head = line(rows[at]) if at is not None else ""
     lines: list[str] = []
-    length = 0
-    for row in rows:
+    length = begins = 0
+    for number, row in enumerate(rows):
         said = line(row)
         if lines and length + len(said) > _PART_CHARACTERS:
-            yield lines
-            lines, length = ([head], len(head)) if head else ([], 0)
+            yield begins, lines
+            lines, length, begins = ([head], len(head), number) if head else ([], 0, number)
         lines.append(said)
         length += len(said) + 1
     if lines:
-        yield lines
+        yield begins, lines
 
 
 def line(cells: Sequence[str]) -> str:
