@@ -14,6 +14,7 @@ import termios
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from plumbline.core.receipts import Run
@@ -369,6 +370,22 @@ def test_documents_are_listed_with_what_was_refused_and_what_changed(plumbline, 
     assert "-From eight to six." in diff.stdout.splitlines()
     assert (2, True) == (len(as_json[0]["documents"]), as_json[0]["complete"])
     assert 64 == len(as_json[1]["newer"]["text_sha256"])
+
+
+def test_what_was_only_read_anew_is_listed_if_asked_for(plumbline, tmp_path, scratch, database):
+    """A new version of Plumbline reads every file; a list of all of them would hide what has changed."""
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    (folder / "hours.md").write_text("# Hours\n\nFrom eight to six.\n")
+    plumbline("ingest", str(folder))
+    with psycopg.connect(scratch.server.admin_url(database)) as admin:
+        admin.execute("update corpus.document set pipeline = 'an older one'")
+    plumbline("ingest", str(folder))
+
+    usual, everything = (plumbline("documents", "changes", *words) for words in ((), ("--all",)))
+
+    assert ["added"] == [line.split()[2] for line in usual.stdout.splitlines()[:-1]]
+    assert ["reread", "added"] == [line.split()[2] for line in everything.stdout.splitlines()[:-1]]
 
 
 @pytest.mark.parametrize(
