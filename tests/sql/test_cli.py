@@ -14,6 +14,7 @@ import termios
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from plumbline.core.receipts import Run
@@ -402,6 +403,22 @@ def test_what_is_in_twice_is_listed_in_groups_that_fit_a_terminal(plumbline, on_
     [group] = listed["groups"]
     assert [None, True, False] == [row["like"] and row["identical"] for row in group["documents"]]
     assert (True, 0) == (listed["complete"], listed["uncompared"])
+
+
+def test_what_was_only_read_anew_is_listed_if_asked_for(plumbline, tmp_path, scratch, database):
+    """A new version of Plumbline reads every file; a list of all of them would hide what has changed."""
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    (folder / "hours.md").write_text("# Hours\n\nFrom eight to six.\n")
+    plumbline("ingest", str(folder))
+    with psycopg.connect(scratch.server.admin_url(database)) as admin:
+        admin.execute("update corpus.document set pipeline = 'an older one'")
+    plumbline("ingest", str(folder))
+
+    usual, everything = (plumbline("documents", "changes", *words) for words in ((), ("--all",)))
+
+    assert ["added"] == [line.split()[2] for line in usual.stdout.splitlines()[:-1]]
+    assert ["reread", "added"] == [line.split()[2] for line in everything.stdout.splitlines()[:-1]]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ Prefix = Annotated[
 ]
 Most = Annotated[int, typer.Option("--limit", "-n", min=1, metavar="N", help="At most so many.")]
 
-_COLOURS = {"added": "green", "changed": "yellow", "removed": "red", "refused": "red"}
+_COLOURS = {"added": "green", "changed": "yellow", "removed": "red", "refused": "red", "reread": "dim"}
 
 
 @documents.callback()
@@ -105,6 +105,9 @@ def changes(
     ] = "7d",
     source: SourceName = None,
     path: Prefix = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what was only read anew, with the same text as before.")
+    ] = False,
     limit: Most = 100,
     tenant: Tenant = None,
     as_json: Json = False,
@@ -116,7 +119,8 @@ def changes(
     begin = known.moment(since, now())
     with working("documents", tenant) as (tools, run):
         scope = known.Scope(source_named(tools, run, source), path)
-        shown, complete = _first(known.changes(tools, run, scope, since=begin, most=limit + 1), limit)
+        found = known.changes(tools, run, scope, since=begin, most=limit + 1, reread=everything)
+        shown, complete = _first(found, limit)
     if as_json:
         print_json({"since": begin, "changes": shown, "complete": complete})
         return

@@ -76,16 +76,17 @@ def refusals(tools: Tools, run: Run, scope: Scope) -> Iterator[DictRow]:
     yield from _listed(tools, run, "corpus/select_refused_documents", scope)
 
 
-def changes(tools: Tools, run: Run, scope: Scope, *, since: datetime, most: int) -> list[DictRow]:
+def changes(
+    tools: Tools, run: Run, scope: Scope, *, since: datetime, most: int, reread: bool = False
+) -> list[DictRow]:
     """
     Return what was added, changed, removed or refused since a moment, the latest first, at most so many.
 
-    A version that a document has come back to is listed once, at its return; lineage remembers every time.
+    A document whose file was read anew, with the same text as before, has not changed; `reread` lists it as well.
     """
+    narrowed = {"source": scope.source, "path": scope.path, "reread": reread}
     with tools.db.transaction(run.tenant) as session:
-        return db.rows(
-            session, "corpus/select_changes", since=since, source=scope.source, path=scope.path, page=most
-        )
+        return db.rows(session, "corpus/select_changes", since=since, page=most, **narrowed)
 
 
 def versions(tools: Tools, run: Run, named: str, *, source: str | None = None) -> list[DictRow]:

@@ -6,6 +6,7 @@ Promises:
 - Searches see the index as it was, or as it is to be, and nothing in between; a failed publication leaves no trace.
 - Whatever left its source loses text, chunks, words, vectors and bought embeddings in this same commit.
 - The gates run inside the transaction: rows that break a rule cannot be committed.
+- What became of each document (added, changed, removed, read anew) is written down in it, and never changed.
 - Found = stored + unchanged + refused + removed, or the database refuses the row.
 """
 
@@ -82,6 +83,7 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
     large = db.value(session, "corpus/select_growth", **source)
     db.run(session, "corpus/subtract_terms")
 
+    db.run(session, "corpus/insert_events", **source, **ingestion, run_id=run.run_id)
     db.run(session, "corpus/supersede_versions", **source)
     db.run(session, "corpus/upsert_versions", **source, **made_by)
     db.run(session, "corpus/upsert_documents", **source)

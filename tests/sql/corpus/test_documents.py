@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pptx
+import psycopg
 import pytest
 
-from plumbline.corpus import documents
+from plumbline.core.sql import SQL_ROOT
+from plumbline.corpus import documents, publishing, readers, scanning
 from plumbline.corpus.documents import NoMoment, NoSuchDocument, Scope, TextGone, moment
 from plumbline.corpus.search import search
 from plumbline.corpus.sources import UnknownSource, known_source
@@ -76,23 +79,87 @@ def test_what_changed_since_when(ingest, inbox, tools, run, rows):
     assert 2 == len(documents.changes(tools, run, Scope(), since=since, most=2))
 
 
-def test_a_document_that_comes_back_to_what_it_was_has_changed(ingest, inbox, tools, run):
-    """And one that was removed and comes again is added again."""
+def what_happened(tools, run, path, **asked):
+    """What became of a document, the latest first."""
+    found = documents.changes(tools, run, Scope(path=path), since=EVER, most=100, **asked)
+    return [row["what"] for row in found]
+
+
+def test_every_time_that_a_document_comes_back_to_what_it_was_is_told(ingest, inbox, tools, run, rows):
+    """Its versions are known by their bytes, so that one of them is published twice; the events are not."""
     ingest()
     old = (inbox / "hours.md").read_text()
     for text in ("# Opening hours\n\nFrom nine to five.\n", old):
         (inbox / "hours.md").write_text(text)
         ingest()
     prices = (inbox / "prices.txt").read_text()
+    for _ in range(2):
+        (inbox / "prices.txt").unlink()
+        ingest()
+        (inbox / "prices.txt").write_text(prices)
+        ingest()
+
+    assert ["changed", "changed", "added"] == what_happened(tools, run, "hours.md")
+    assert ["added", "removed", "added", "removed", "added"] == what_happened(tools, run, "prices.txt")
+    told = rows("select run_id, ingestion_id from corpus.document_event where path = 'prices.txt'")
+    assert 5 == len({row["run_id"] for row in told}) == len({row["ingestion_id"] for row in told})
+
+
+def test_a_document_that_is_only_read_anew_has_not_changed(ingest, inbox, tools, run, monkeypatch):
+    """A better reader reads every file; what says the same afterwards is no news, and what says more is."""
+    ingest()
+    (inbox / "prices.txt").write_bytes((inbox / "prices.txt").read_bytes() + b"\n\n")
+    real = readers.extract
+
+    def better(content, kind, path):
+        read = real(content, kind, path)
+        return dataclasses.replace(read, text=read.text + "!") if path == "hours.md" else read
+
+    monkeypatch.setattr(scanning, "PIPELINE", "the next one")
+    monkeypatch.setattr(readers, "extract", better)
+    ingest()
+
+    assert ["added"] == what_happened(tools, run, "handbook.md")
+    assert ["reread", "added"] == what_happened(tools, run, "handbook.md", reread=True)
+    assert ["changed", "added"] == what_happened(tools, run, "hours.md")
+    assert ["changed", "added"] == what_happened(tools, run, "prices.txt")
+
+
+def test_events_of_a_publication_that_fails_are_none(ingest, inbox, tools, run, monkeypatch):
+    """They are written in its transaction, and go with it."""
+    ingest()
+    (inbox / "prices.txt").unlink()
+    monkeypatch.setattr(publishing, "_close", _fails)
+    with pytest.raises(RuntimeError, match="cut off"):
+        ingest()
+    monkeypatch.undo()
+
+    assert ["added"] == what_happened(tools, run, "prices.txt")
+    ingest()
+    assert ["removed", "added"] == what_happened(tools, run, "prices.txt")
+
+
+def test_the_events_of_before_are_told_from_the_versions(ingest, inbox, tools, run, rows, scratch, database):
+    """Whoever upgrades keeps the list; what the versions no longer know is missing, and nothing is made up."""
+    ingest()
+    old = (inbox / "hours.md").read_text()
+    for text in ("# Opening hours\n\nFrom nine to five.\n", old):
+        (inbox / "hours.md").write_text(text)
+        ingest()
     (inbox / "prices.txt").unlink()
     ingest()
-    (inbox / "prices.txt").write_text(prices)
-    ingest()
+    asked = "select document_id, event, at, ingestion_id from corpus.document_event order by at, document_id"
+    before = rows(asked)
+    migration = (SQL_ROOT / "migrations" / "0011_document_events.sql").read_text()
+    with psycopg.connect(scratch.server.admin_url(database), autocommit=True) as admin:
+        admin.execute("delete from corpus.document_event")
+        admin.execute(migration[migration.index("with moment as") :])
 
-    found = documents.changes(tools, run, Scope(), since=EVER, most=100)
+    assert before == rows(asked)
 
-    assert ["changed", "changed"] == [row["what"] for row in found if row["path"] == "hours.md"]
-    assert ["added"] == [row["what"] for row in found if row["path"] == "prices.txt"]
+
+def _fails(*_):
+    raise RuntimeError("cut off")
 
 
 def test_a_diff_shows_what_two_versions_say(ingest, inbox, tools, run):
@@ -139,8 +206,6 @@ def test_what_cannot_be_compared_says_why(ingest, inbox, tools, run, tmp_path):
 
 def test_another_tenant_sees_nothing(ingest, tools, run):
     """Lists and texts are held to the tenant as searches are."""
-    import dataclasses
-
     ingest()
     other = dataclasses.replace(run, tenant="other")
 

@@ -90,6 +90,58 @@ def test_a_declaration_behind_a_long_prologue_is_found():
     assert "malformed" == refusal(archive((ENTRY, hidden)))[0]
 
 
+@pytest.mark.parametrize("encoding", ["utf-32", "utf-32-le", "utf-32-be", "cp037", "utf-7", "gb18030"])
+def test_what_cannot_be_looked_at_is_refused(encoding):
+    """The parsers of the formats know more encodings than the look does; no office program writes any of them."""
+    bomb = f'<?xml version="1.0" encoding="{encoding}"?><!DOCTYPE a [<!ENTITY b "ha">]><a>&b;</a>'
+
+    assert "malformed" == refusal(archive((ENTRY, b"<a/>"), ("word/styles.xml", bomb.encode(encoding))))[0]
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        '<Override PartName="/word/Styles.bin" ContentType="application/x+xml"/>',
+        '<Default Extension="BIN" ContentType="application/xml"/>',
+    ],
+)
+def test_a_part_is_xml_if_the_file_says_so_whatever_its_name(declared):
+    """A library goes by the types that are declared, not by names."""
+    bomb = b'<!DOCTYPE a [<!ENTITY b "ha">]><a>&b;</a>'
+    types = f'<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">{declared}</Types>'
+
+    entries = (ENTRY, b"<a/>"), ("[Content_Types].xml", types.encode()), ("word/styles.bin", bomb)
+
+    assert (
+        "The file declares XML entities (in word/styles.bin); none are read." == refusal(archive(*entries))[1]
+    )
+
+
+def test_pictures_may_declare_what_they_like():
+    """Nobody reads them as a text, and drawing programs write such declarations into theirs."""
+    types = b'<Types><Default Extension="svg" ContentType="image/svg+xml"/></Types>'
+    picture = b'<!DOCTYPE svg [<!ENTITY ns "x">]><svg/>'
+
+    demand_sound(
+        archive((ENTRY, b"<a/>"), ("[Content_Types].xml", types), ("word/media/a.svg", picture)), entry=ENTRY
+    )
+
+
+@pytest.mark.parametrize("main", ["content.xml", "encrypted-package"])
+def test_a_manifest_that_speaks_of_encryption_is_believed(main):
+    """The archive of an OpenDocument is never encrypted itself: its parts are, or one part that holds them all."""
+    manifest = (
+        b'<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
+        b'<manifest:file-entry manifest:full-path="' + main.encode() + b'"><manifest:encryption-data/>'
+        b"</manifest:file-entry></manifest:manifest>"
+    )
+    locked = archive(("mimetype", b"x"), (main, b"\x93\x00\xff"), ("META-INF/manifest.xml", manifest))
+
+    with pytest.raises(Unreadable, match="protected by a password") as refused:
+        demand_sound(locked, entry="content.xml")
+    assert "encrypted" == refused.value.code
+
+
 @pytest.mark.parametrize(
     ("content", "code"),
     [

@@ -55,3 +55,24 @@ def test_one_column_is_a_table_too():
 def test_it_is_known_by_the_name_of_its_file():
     """Its first line names columns."""
     assert "berth prices" == extract(b"Boat,Price\nsmall,40\n", "csv", "berth_prices.csv").title
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("sep=;\nBoat;Price\nsmall;40\n", "| Boat | Price |\n| small | 40 |"),
+        ('"sep=^"\r\nBoat^Price\r\n', "| Boat | Price |"),
+        ("sep=;", ""),
+        (
+            "Name\tAddress\nAda\t1, Quay, Harbour\nBob\t2, Pier, Harbour\n",
+            "| Name | Address |\n| Ada | 1, Quay, Harbour |",
+        ),
+        ("a, b\tc\nd, e\tf\n", "| a, b | c |"),
+        ("1,5;2,5;3,5\n4,5;5,5;6,5\n", "| 1,5 | 2,5 | 3,5 |\n| 4,5 | 5,5 | 6,5 |"),
+        ("Boat,Price\nsmall;white,40\nlarge,80\n", "| Boat | Price |\n| small;white | 40 |"),
+    ],
+)
+def test_what_parts_the_values_is_not_what_stands_in_them(source, said):
+    """Excel says it in a first line of its own; commas stand in addresses and, in half of the world, in figures."""
+    assert read_csv(source.encode(), Limits())[0].startswith(said)
+    assert "sep=" not in read_csv(source.encode(), Limits())[0]

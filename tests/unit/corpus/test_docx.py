@@ -11,6 +11,7 @@ from docx.oxml.ns import nsdecls
 
 from plumbline.corpus.extraction import Limits, Unreadable, extract
 from plumbline.corpus.extraction.docx import read_docx
+from plumbline.corpus.extraction.docx_lists import numeral
 
 
 def read(document):
@@ -83,7 +84,74 @@ def test_numbered_lists_keep_their_numbers():
         properties = f'<w:pPr><w:numPr><w:ilvl w:val="{level}"/><w:numId w:val="91"/></w:numPr></w:pPr>'
         document.element.body.insert(-1, paragraph(properties + run(said)))
 
-    assert "1. open\n  1. key\n  2. turn\n2. enter\n  1. shut" == read(document)[0]
+    assert "1. open\n  a. key\n  b. turn\n2. enter\n  a. shut" == read(document)[0]
+
+
+def test_lists_begin_where_they_say():
+    """By the level, by what a list changes of it, or at one; a number of five digits is as good as any."""
+    document = docx.Document()
+    numbering = document.part.numbering_part.element
+    level = '<w:lvl w:ilvl="{}"><w:start w:val="{}"/><w:numFmt w:val="{}"/></w:lvl>'
+    levels = level.format(0, 3, "upperRoman") + level.format(1, 26, "lowerLetter")
+    numbering.insert(
+        0, parse_xml(f'<w:abstractNum {nsdecls("w")} w:abstractNumId="90">{levels}</w:abstractNum>')
+    )
+    changes = {
+        91: "",
+        92: '<w:lvlOverride w:ilvl="0"><w:startOverride w:val="7"/></w:lvlOverride>',
+        93: f'<w:lvlOverride w:ilvl="0">{level.format(0, 0, "decimalZero")}</w:lvlOverride>',
+        94: '<w:lvlOverride w:ilvl="8"><w:startOverride w:val="x"/></w:lvlOverride>',
+    }
+    for number, change in changes.items():
+        numbering.append(
+            parse_xml(
+                f'<w:num {nsdecls("w")} w:numId="{number}"><w:abstractNumId w:val="90"/>{change}</w:num>'
+            )
+        )
+    for number, depth in ((91, 0), (91, 1), (91, 1), (91, 0), (92, 0), (93, 0), (93, 0), (94, 0)):
+        properties = f'<w:pPr><w:numPr><w:ilvl w:val="{depth}"/><w:numId w:val="{number}"/></w:numPr></w:pPr>'
+        document.element.body.insert(-1, paragraph(properties + run("x")))
+
+    marks = [line.strip().split(" ")[0] for line in read(document)[0].split("\n")]
+
+    assert ["III.", "z.", "aa.", "IV.", "VII.", "00.", "01.", "III."] == marks
+
+
+@pytest.mark.parametrize(
+    ("number", "form", "said"),
+    [
+        (1994, "lowerRoman", "mcmxciv"),
+        (4_000, "upperRoman", "4000"),
+        (0, "upperLetter", "0"),
+        (28, "upperLetter", "BB"),
+        (99_999, "lowerLetter", "99999"),
+        (3, "ordinal", "3"),
+    ],
+)
+def test_numerals_are_those_of_word(number, form, said):
+    """Where it has none, digits are."""
+    assert said == numeral(number, form)
+
+
+def test_later_parts_of_a_table_are_on_their_pages():
+    """A price list goes over several pages, a row of it over two; and a citation names the one."""
+    document = docx.Document()
+    table = document.add_table(90, 2)
+    for number, row in enumerate(table.rows):
+        for cell, said in zip(row.cells, (f"berth {number} at the outer pier", "on request"), strict=True):
+            cell.text = said if number else "Berth" if said[0] == "b" else "Price"
+        if number == 30:
+            row.cells[0].paragraphs[0].runs[0]._r.insert(0, OxmlElement("w:lastRenderedPageBreak"))
+        if number == 60:
+            for cell in row.cells:
+                cell.paragraphs[0].runs[0]._r.append(OxmlElement("w:lastRenderedPageBreak"))
+
+    text, _, parts, _ = read(document)
+
+    assert [1, 2, 3] == sorted({part.page for part in parts})
+    for part in parts:
+        first = int(text[part.start : part.end].split("berth ")[1].split(" ")[0])
+        assert 1 + (first >= 30) + (first > 60) == part.page
 
 
 def test_pages_are_as_word_laid_them_out():

@@ -83,6 +83,21 @@ def test_pages_are_as_they_were_laid_out():
     assert [None] == [part.page for part in read_odt(saved("<text:p>one</text:p>"), Limits())[2]]
 
 
+def test_later_parts_of_a_table_are_on_their_pages():
+    """Between its rows stands where the pages begin."""
+    cell = "<table:table-cell><text:p>{}</text:p></table:table-cell>"
+    row = f"<table:table-row>{cell}{cell}</table:table-row>"
+    rows = [
+        row.format("Berth", "Price"),
+        *(row.format(f"berth {number} " * 9, "forty") for number in range(30)),
+    ]
+    rows.insert(16, "<text:soft-page-break/>")
+
+    parts = read_odt(saved(f"<table:table>{''.join(rows)}</table:table>"), Limits())[2]
+
+    assert [1, 2] == sorted({part.page for part in parts})
+
+
 def test_comments_deletions_and_indexes_are_not_the_text():
     """An index repeats the headings; a comment is between authors."""
     content = saved(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plumbline.corpus.extraction import Limits
+from plumbline.corpus.extraction import Limits, Unreadable
 from plumbline.corpus.extraction.rst import read_rst
 
 
@@ -99,3 +99,42 @@ def test_what_cannot_be_understood_is_kept_as_it_stands():
 
     for said in ("Before.", "small 40 euros a night", "After."):
         assert said in text
+
+
+def test_what_stands_beside_the_text_begins_no_section():
+    """A topic, a sidebar and a note of one's own have titles; what follows them is in the section around them."""
+    text, _, parts, _ = read(
+        "Berths\n======\n\n.. contents::\n\n.. topic:: Night\n\n   It is quiet.\n\n"
+        ".. sidebar:: Day\n   :subtitle: Noon\n\n   It is loud.\n\n.. admonition:: Mind\n\n   The step.\n\n"
+        "Prices\n------\n\nForty.\n"
+    )
+
+    assert (
+        "# Berths\n\nNight\n\nIt is quiet.\n\nDay\n\nNoon\n\nIt is loud.\n\nMind\n\nThe step.\n\n## Prices\n\nForty."
+    ) == text
+    assert ["Berths", "Prices"] == [part.title for part in parts if part.kind == "heading"]
+
+
+def test_what_pictures_show_is_read():
+    """A reader who cannot see them reads it, too; a picture that says nothing is none."""
+    text = read(
+        ".. image:: a.png\n   :alt: A map of the piers\n\n.. figure:: b.png\n   :alt: The tug\n\n   Our *tug*.\n\n"
+        ".. |x| image:: c.png\n   :alt: star\n\nFive |x| here.\n\n.. image:: d.png\n"
+    )[0]
+
+    assert "A map of the piers\n\nThe tug\n\nOur tug.\n\nFive star here." == text
+
+
+def test_substitutions_are_made_and_those_that_explode_are_not():
+    """Nine lines of ten references each ask for a thousand million words."""
+    wanted = ".. |Boat| replace:: the |small| boat\n.. |small| replace:: *small*\n\nTake |boat|, |Boat| or |none|.\n"
+    assert "Take the small boat, the small boat or |none|." in read(wanted)[0]
+    bomb = "".join(f".. |a{n}| replace:: {f'|a{n + 1}| ' * 10}\n" for n in range(9))
+    deep = "".join(f".. |a{n}| replace:: |a{n + 1}|\n" for n in range(3_000))
+    for source, why in (
+        (f"{bomb}.. |a9| replace:: x\n\n|a0|\n", "more than 100,000 pieces"),
+        (f"{deep}\n|a0|\n", "more than 20 deep, or in a circle"),
+        (".. |a| replace:: |b| |b|\n.. |b| replace:: |a| |a|\n\n|a|\n", "or in a circle"),
+    ):
+        with pytest.raises(Unreadable, match=why):
+            read(source)

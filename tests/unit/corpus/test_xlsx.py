@@ -68,7 +68,30 @@ def test_hidden_sheets_are_left_out():
         (12, "General", "12"),
         (1e21, "", "1e+21"),
         (4111111111111111, "0", "4111111111111111"),
-        (0.125, "0.0%", "12.5 %"),
+        (0.125, "0.0%", "12.5%"),
+        (0.25, "0%", "25%"),
+        (0.125, "0%", "13%"),
+        (1234567, "#,##0", "1,234,567"),
+        (1234.5, "#,##0.00", "1,234.50"),
+        (-1234.5, '#,##0.00 "€"', "-1,234.50 €"),
+        (1234.5, "#,##0.00\\ [$€-407]", "1,234.50 €"),
+        (-40, "$#,##0_);[Red]($#,##0)", "($40)"),
+        (40, "$#,##0_);[Red]($#,##0)", "$40"),
+        (0, '0.00;-0.00;"none"', "none"),
+        (1067, "00000", "01067"),
+        (12_500_000, "#,##0.0,,", "12.5"),
+        (0.5, "#.##", ".5"),
+        (12.5, "0.###", "12.5"),
+        (-0.001, "0.00", "0.00"),
+        (7, '0 "berths"', "7 berths"),
+        (7, '0 "berths; large"', "7 berths; large"),
+        (-7, "0;;0", "-7"),
+        (0.1 + 0.2, "General", "0.3"),
+        (0.5, "# ?/?", "0.5"),
+        (12345, "0.00E+00", "12345"),
+        (5, "[>100]0;0.0", "5"),
+        (1e300, "0.00", "1e+300"),
+        (5, "0" * 300, "5"),
         (dt.datetime(2026, 5, 1), "", "2026-05-01"),  # noqa: DTZ001 - cells have no time zone
         (dt.datetime(2026, 5, 1, 9, 30), "", "2026-05-01 09:30:00"),  # noqa: DTZ001
         (dt.time(9, 30), "", "09:30:00"),
@@ -97,3 +120,43 @@ def test_a_sheet_that_says_too_much_is_refused():
     """Before all of it is held in memory."""
     with pytest.raises(Unreadable, match="more than 1,000 characters"):
         read_xlsx(book(Big=[["x" * 100]] * 50), Limits(characters=1_000))
+
+
+def test_hidden_rows_and_columns_are_left_out_and_counted():
+    """Margins stand in them, and the names of colleagues; a reader of the sheet sees neither."""
+    workbook = openpyxl.Workbook()
+    for row in (
+        ["Boat", "Margin", "Price"],
+        ["small", "secret", 40],
+        ["unseen", "secret", 60],
+        ["large", "secret", 80],
+    ):
+        workbook.active.append(row)
+    workbook.active.column_dimensions["B"].hidden = True
+    workbook.active.row_dimensions[3].hidden = True
+    workbook.create_sheet("secret").sheet_state = "hidden"
+
+    text, _, _, metadata = read_xlsx(saved(workbook), Limits())
+
+    assert "| Boat | Price |\n| small | 40 |\n| large | 80 |" in text
+    assert "secret" not in text
+    assert (1, 1, 1) == tuple(metadata[f"hidden_{what}"] for what in ("sheets", "rows", "columns"))
+
+
+def test_what_is_filtered_or_folded_away_is_read():
+    """It comes back with a click: whoever saved the file looked at a part of it."""
+    workbook = openpyxl.Workbook()
+    for row in (["Boat", "Price"], ["small", 40], ["filtered", 60], ["folded", 80], ["unseen", 90]):
+        workbook.active.append(row)
+    workbook.active.auto_filter.ref = "A1:B3"
+    workbook.active.auto_filter.add_filter_column(0, ["small"])
+    workbook.active.row_dimensions[3].hidden = True
+    workbook.active.row_dimensions.group(4, 4, hidden=True)
+    workbook.active.row_dimensions[5].hidden = True
+    workbook.active.column_dimensions.group("B", "B", hidden=True)
+
+    text, _, _, metadata = read_xlsx(saved(workbook), Limits())
+
+    assert "| filtered | 60 |\n| folded | 80 |" in text
+    assert "unseen" not in text
+    assert (1, None) == (metadata["hidden_rows"], metadata.get("hidden_columns"))

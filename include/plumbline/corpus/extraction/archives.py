@@ -8,9 +8,12 @@ names inside can lead nowhere.
 
 from __future__ import annotations
 
+import re
 import zipfile
+from collections.abc import Iterator
 from io import BytesIO
 from typing import IO
+from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from plumbline.corpus.extraction.model import Unreadable
@@ -23,6 +26,16 @@ _PIECE = 1_024
 _COMPOUND = b"\xd0\xcf\x11\xe0"
 _PROTECTED = "EncryptedPackage".encode("utf-16-le")
 _IS_ENCRYPTED = 0x1
+_LOCKED = "The file is protected by a password; save a copy without one."
+_MANIFEST = "META-INF/manifest.xml"
+_ENCRYPTION = re.compile(rb"<(?:[\w.-]+:)?encryption-data\b")
+_TYPES = "[Content_Types].xml"
+_XML_NAMES = (".xml", ".rels")
+# What begins so is in UTF-32 or EBCDIC: parsers of the formats can read it, and ours cannot.
+_FOREIGN = re.compile(
+    rb"\xff\xfe\0\0|\0\0\xfe\xff|<\0\0\0|\0\0\0<|\0\0<\0|\0<\0\0|" + re.escape("<?xm".encode("cp037"))
+)
+_UNKNOWN = expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]
 
 
 def demand_sound(content: bytes, *, entry: str) -> None:
@@ -31,7 +44,7 @@ def demand_sound(content: bytes, *, entry: str) -> None:
 
     Raises:
         Unreadable: It is protected by a password (`encrypted`), unpacks to too much (`oversized`), declares XML
-            entities, lacks the entry, or is no archive (`malformed`).
+            entities or holds XML that cannot be looked at for them, lacks the entry, or is no archive (`malformed`).
     """
     if content.startswith(_COMPOUND):
         raise _compound(content)
@@ -39,12 +52,12 @@ def demand_sound(content: bytes, *, entry: str) -> None:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             entries = archive.infolist()
             _demand_small(entries, len(content))
+            if any(one.flag_bits & _IS_ENCRYPTED for one in entries) or _is_locked(archive, entries):
+                raise Unreadable("encrypted", _LOCKED)
             if entry not in {one.filename for one in entries}:
                 raise Unreadable(
                     "malformed", f"The file is not what its name says: it has no {entry} inside."
                 )
-            if any(one.flag_bits & _IS_ENCRYPTED for one in entries):
-                raise Unreadable("encrypted", "The file is protected by a password; save a copy without one.")
             _demand_plain_xml(archive, entries)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OSError) as error:
         raise Unreadable("malformed", "The file is damaged or cut short: it cannot be unpacked.") from error
@@ -64,15 +77,47 @@ def _demand_small(entries: list[zipfile.ZipInfo], size: int) -> None:
         )
 
 
+def _is_locked(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> bool:
+    """Whether the manifest of an OpenDocument says that its parts are encrypted: the archive around them never is."""
+    manifest = next((one for one in entries if one.filename == _MANIFEST), None)
+    return manifest is not None and _ENCRYPTION.search(archive.read(manifest)) is not None
+
+
 def _demand_plain_xml(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> None:
     """Refuse declarations of entities, of which no office program writes any: they blow up a parser, or lead it out."""
-    for entry in entries:
-        if entry.filename.lower().endswith((".xml", ".rels")):
-            with archive.open(entry) as part:
-                if _declares(part):
-                    raise Unreadable(
-                        "malformed", f"The file declares XML entities (in {entry.filename}); none are read."
-                    )
+    seen = [entry for entry in entries if entry.filename.lower().endswith(_XML_NAMES)]
+    for entry in seen:
+        _demand_plain(archive, entry)
+    if any(entry.filename == _TYPES for entry in seen):
+        declared = set(_declared_xml(archive.read(_TYPES)))
+        for entry in entries:
+            name = entry.filename.lower()
+            if not name.endswith(_XML_NAMES) and (
+                name in declared or f"*.{name.rpartition('.')[2]}" in declared
+            ):
+                _demand_plain(archive, entry)
+
+
+def _declared_xml(types: bytes) -> Iterator[str]:
+    """The names, or `*.` and the extensions, of the parts that are XML whatever they are called; pictures apart."""
+    try:
+        root = ET.fromstring(types)  # noqa: S314 - declarations were refused before
+    except ET.ParseError:
+        return
+    for one in root:
+        kind = (one.get("ContentType") or "").strip().lower()
+        if kind.endswith("xml") and not kind.startswith("image/"):
+            yield (one.get("PartName") or "").lower().lstrip(
+                "/"
+            ) or f"*.{(one.get('Extension') or '').lower()}"
+
+
+def _demand_plain(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    with archive.open(entry) as part:
+        if _declares(part):
+            raise Unreadable(
+                "malformed", f"The file declares XML entities (in {entry.filename}); none are read."
+            )
 
 
 class _Told(Exception):
@@ -80,7 +125,11 @@ class _Told(Exception):
 
 
 def _declares(part: IO[bytes]) -> bool:
-    """Whether a document type is declared before the first element, where alone it may be, in whatever encoding."""
+    """
+    Whether a document type is declared before the first element, where alone it may be.
+
+    In an encoding that expat does not know it might be, and so it is.
+    """
     found: list[str] = []
 
     def declared(name: str, *_: object) -> None:
@@ -92,19 +141,25 @@ def _declares(part: IO[bytes]) -> bool:
 
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler, parser.StartElementHandler = declared, began
+    piece = part.read(_PIECE)
+    if _FOREIGN.match(piece):
+        return True
     try:
-        while piece := part.read(_PIECE):
+        while piece:
             parser.Parse(piece)
+            piece = part.read(_PIECE)
     except _Told:
         pass
-    except expat.ExpatError:
-        return False  # the parser of the format says what is wrong with it
+    except expat.ExpatError as error:
+        return error.code == _UNKNOWN  # of anything else, the parser of the format says what is wrong with it
+    except (ValueError, LookupError):  # of the encoding, too
+        return True
     return bool(found)
 
 
 def _compound(content: bytes) -> Unreadable:
     if _PROTECTED in content:
-        return Unreadable("encrypted", "The file is protected by a password; save a copy without one.")
+        return Unreadable("encrypted", _LOCKED)
     return Unreadable(
         "malformed", "The file has an older format than its name says; save a copy in the new one."
     )

@@ -18,7 +18,7 @@ from plumbline.corpus.extraction.builder import Builder
 from plumbline.corpus.extraction.docx_lists import Lists, W, numbering, value
 from plumbline.corpus.extraction.model import Limits, Metadata, Part
 from plumbline.corpus.extraction.properties import core_properties
-from plumbline.corpus.extraction.tables import add_table
+from plumbline.corpus.extraction.tables import Cell, add_table, placed
 
 if TYPE_CHECKING:
     from docx.document import Document
@@ -44,6 +44,7 @@ _REFERENCES = {f"{W}footnoteReference": "footnotes", f"{W}endnoteReference": "en
 _BREAKS = {f"{W}tab": "\t", f"{W}cr": "\n", f"{W}noBreakHyphen": "-"}
 _ANCESTORS = 50  # of a style; one made on purpose may go round in a circle
 _HEADINGS = 6
+_DIGITS = 5
 
 
 def read_docx(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part], Metadata]:
@@ -107,8 +108,7 @@ class _Reader:
     def _paragraph(self, paragraph: Any) -> None:
         aside: list[Any] = []
         said = "".join(self._words(paragraph, aside))
-        before = said[: len(said) - len(said.lstrip())].count("\f")
-        page = self._page + before if self._paged else None
+        page = self._page + _breaks_before(said) if self._paged else None
         self._page += said.count("\f")
         self._add(paragraph, said.replace("\f", ""), page)
         for other in aside:
@@ -169,20 +169,40 @@ class _Reader:
                 yield from self._words(child, aside)
 
     def _table(self, table: Any) -> None:
-        page = self._page if self._paged else None
         rows = [list(_held(row, "tc")) for row in _held(table, "tr")]
         if len(rows) == 1 and len(rows[0]) == 1:  # a frame around a text
             self.read(rows[0][0])
             return
-        add_table(self.builder, [[self._cell(cell) for cell in row] for row in rows], page=page)
+        said, pages = [], []
+        for row in rows:
+            cells = [self._cell(cell) for cell in row]
+            pages.append(self._page + max(map(_breaks_before, cells[:1]), default=0))
+            # A row that goes over a page has the break in each of its cells.
+            self._page += max((cell.count("\f") for cell in cells), default=0)
+            said.append([cell.replace("\f", "") for cell in cells])
+        if len({len(row) for row in rows}) > 1:  # otherwise spans are borders that were moved a little
+            before = [_span(row, "trPr", "gridBefore", 0) for row in _held(table, "tr")]
+            said = placed(
+                [Cell("", skipped)] * bool(skipped)
+                + [
+                    Cell(words, _span(cell, "tcPr", "gridSpan", 1))
+                    for words, cell in zip(words_of, row, strict=True)
+                ]
+                for skipped, words_of, row in zip(before, said, rows, strict=True)
+            )
+        add_table(self.builder, said, pages=pages if self._paged else ())
 
     def _cell(self, cell: Any) -> str:
+        """The words of a cell, form feeds where pages begin in it."""
         aside: list[Any] = []
         said = ["".join(self._words(part, aside)) for part in _paragraphs(cell)]
         said += ["".join(self._words(part, [])) for other in aside for part in _paragraphs(other)]
-        whole = " ".join(said)
-        self._page += whole.count("\f")
-        return whole.replace("\f", "")
+        return " ".join(said)
+
+
+def _breaks_before(said: str) -> int:
+    """How many pages begin before the first word."""
+    return said[: len(said) - len(said.lstrip())].count("\f")
 
 
 def _paragraphs(element: Any) -> Iterator[Any]:
@@ -201,6 +221,13 @@ def _held(element: Any, name: str) -> Iterator[Any]:
             yield child
         elif child.tag in _WRAPPERS:
             yield from _held(child, name)
+
+
+def _span(element: Any, properties: str, name: str, usual: int) -> int:
+    """How many columns a cell goes over, or a row begins with."""
+    found = element.find(f"{W}{properties}")
+    said = "" if found is None else value(found, name)
+    return int(said) if said.isdigit() and len(said) < _DIGITS else usual
 
 
 def _notes(document: Document) -> Iterator[tuple[tuple[str, str], Any]]:

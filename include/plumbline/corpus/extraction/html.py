@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from plumbline.corpus.extraction.builder import Builder
 from plumbline.corpus.extraction.model import BlockKind, Limits, Metadata, Part, Unreadable
+from plumbline.corpus.extraction.tables import Cell, add_table, placed
 from plumbline.corpus.extraction.text import decode, shorten
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ _BROKEN = re.compile(r" *\v *")
 _MAIN_AT_LEAST = 200
 _CELL_AT_MOST = 2_000
 _LAYOUTS = 4
+_DIGITS = 6
 _DEEPEST = 5_000
 _TAG = re.compile(
     r"<(/?)(?:div|section|article|span|a|b|i|em|strong|font|center|table|ul|ol|dl|blockquote|q|form)\b",
@@ -268,11 +270,7 @@ class _Reader:
     def _table(self, table: LexborNode) -> None:
         for caption in table.css("caption")[:1]:
             self._builder.add(_words(caption), "paragraph")
-        rows = [
-            "| " + " | ".join(_words(cell).replace("|", "\\|") for cell in cells) + " |"
-            for cells in _rows(table)
-        ]
-        self._builder.add("\n".join(row for row in rows if row.strip("| ")), "table")
+        add_table(self._builder, placed(map(_cell, row) for row in _rows(table)))
 
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
@@ -330,6 +328,15 @@ def _rows(table: LexborNode) -> Iterator[list[LexborNode]]:
         ):
             if row.tag == "tr":
                 yield [cell for cell in _children(row) if cell.tag in ("td", "th")]
+
+
+def _cell(node: LexborNode) -> Cell:
+    return Cell(_words(node), _span(node, "colspan"), _span(node, "rowspan"))
+
+
+def _span(cell: LexborNode, name: str) -> int:
+    said = (cell.attributes.get(name) or "").strip()
+    return int(said) if said.isdecimal() and len(said) < _DIGITS else 1
 
 
 def _words(node: LexborNode) -> str:

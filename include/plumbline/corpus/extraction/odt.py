@@ -139,12 +139,14 @@ class _Reader:
             yield child.tail or ""
 
     def _table(self, table: Any) -> None:
-        page = self._page if self._paged else None
-        rows = [[self._cell(cell) for cell in _cells(row)] for row in self._rows(table)]
+        rows, pages = [], []
+        for row in self._rows(table):
+            pages.append(self._page)
+            rows.append([self._cell(cell) for cell in _cells(row)])
         for row in rows:
             while row and not row[-1]:
                 row.pop()
-        add_table(self.builder, rows, page=page)
+        add_table(self.builder, rows, pages=pages if self._paged else ())
 
     def _rows(self, table: Any) -> Iterator[Any]:
         """The rows of a table, but not those of tables inside it; pages may begin between them."""

@@ -13,10 +13,13 @@ from typing import Any
 from plumbline.corpus.extraction.archives import demand_sound
 from plumbline.corpus.extraction.builder import Builder
 from plumbline.corpus.extraction.model import Limits, Metadata, Part, Unreadable
+from plumbline.corpus.extraction.pptx_figures import add_chart, add_diagram, words
 from plumbline.corpus.extraction.properties import core_properties
 from plumbline.corpus.extraction.tables import add_table
 
-_DEEPEST = 20
+_MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+_R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+_DIAGRAM = "http://schemas.openxmlformats.org/drawingml/2006/diagram"
 
 
 def read_pptx(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part], Metadata]:
@@ -44,6 +47,7 @@ def read_pptx(content: bytes, limits: Limits) -> tuple[str, str | None, list[Par
 
 
 def _slide(builder: Builder, slide: Any, number: int) -> None:
+    _unwrap(slide.shapes._spTree)  # noqa: SLF001 - the tree itself
     title = slide.shapes.title
     named = " ".join(title.text_frame.text.split()) if title is not None and title.has_text_frame else ""
     builder.add_heading(named, 2, page=number)
@@ -54,11 +58,26 @@ def _slide(builder: Builder, slide: Any, number: int) -> None:
         builder.add(f"Notes: {notes.text}" if notes.text.strip() else "", "paragraph", page=number)
 
 
-def _shapes(shapes: Any, depth: int = 0) -> Iterator[Any]:
-    """The shapes of a slide, and of its groups, from top to bottom as the file has them."""
+def _unwrap(tree: Any) -> None:
+    """Put the first of alternatives, which the newest program would show, in their place: the library skips them."""
+    for alternatives in list(tree.iter(f"{_MC}AlternateContent")):
+        chosen = next((one for one in alternatives if one.tag == f"{_MC}Choice"), ())
+        if len(chosen) == 0:
+            chosen = next((one for one in alternatives if one.tag == f"{_MC}Fallback"), ())
+        for element in list(chosen):
+            alternatives.addprevious(element)
+        alternatives.getparent().remove(alternatives)
+
+
+def _shapes(shapes: Any) -> Iterator[Any]:
+    """
+    The shapes of a slide, and of its groups, from top to bottom as the file has them.
+
+    The parser refuses trees that are more than 256 deep.
+    """
     for shape in shapes:
-        if hasattr(shape, "shapes") and depth < _DEEPEST:
-            yield from _shapes(shape.shapes, depth + 1)
+        if hasattr(shape, "shapes"):
+            yield from _shapes(shape.shapes)
         else:
             yield shape
 
@@ -68,9 +87,11 @@ def _shape(builder: Builder, shape: Any, page: int) -> None:
         add_table(builder, [[cell.text for cell in row.cells] for row in shape.table.rows], page=page)
     elif getattr(shape, "has_chart", False):
         try:
-            _chart(builder, shape.chart, page)
-        except Exception:  # noqa: BLE001 - of a kind that the library does not know; the slide says more
-            builder.add("A chart of a kind that cannot be read.", "paragraph", page=page)
+            add_chart(builder, shape.chart._chartSpace, page)  # noqa: SLF001 - the library knows few kinds
+        except (KeyError, AttributeError):  # its part is missing; the slide says more
+            builder.add("A chart that cannot be read.", "paragraph", page=page)
+    elif (diagram := _diagram(shape)) is not None:
+        add_diagram(builder, diagram, page)
     elif shape.has_text_frame:
         for paragraph in shape.text_frame.paragraphs:
             _paragraph(builder, paragraph, listed=len(shape.text_frame.paragraphs) > 1, page=page)
@@ -79,7 +100,7 @@ def _shape(builder: Builder, shape: Any, page: int) -> None:
 
 
 def _paragraph(builder: Builder, paragraph: Any, *, listed: bool, page: int) -> None:
-    said = paragraph.text.replace("\v", "\n").strip()
+    said = words(paragraph._p).strip()  # noqa: SLF001 - the library passes over equations
     if listed or paragraph.level:
         builder.add(
             said, "list_item", level=paragraph.level + 1, page=page, mark="  " * paragraph.level + "- "
@@ -88,24 +109,15 @@ def _paragraph(builder: Builder, paragraph: Any, *, listed: bool, page: int) -> 
         builder.add(said, "paragraph", page=page)
 
 
-def _chart(builder: Builder, chart: Any, page: int) -> None:
-    """The figures of a chart, as a table of its categories and series."""
-    if chart.has_title and chart.chart_title.has_text_frame:
-        builder.add(chart.chart_title.text_frame.text, "paragraph", page=page)
-    for plot in chart.plots:
-        series = list(plot.series)
-        head = ["", *(str(one.name or "") for one in series)]
-        columns = [list(one.values) for one in series]
-        rows = [
-            [str(category), *(_figure(column, number) for column in columns)]
-            for number, category in enumerate(plot.categories)
-        ]
-        add_table(builder, [head, *rows], page=page)
+def _diagram(shape: Any) -> Any:
+    """What a diagram (SmartArt) says; None for other shapes, and where its part is missing."""
+    from pptx.oxml import parse_xml
 
-
-def _figure(column: list[float | None], number: int) -> str:
-    value = column[number] if number < len(column) else None
-    return "" if value is None else f"{value:.12g}"
+    named = shape._element.xpath(f".//*[namespace-uri()='{_DIAGRAM}' and local-name()='relIds']")  # noqa: SLF001
+    relation = named[0].get(f"{_R}dm") if named else None
+    if relation is None or relation not in shape.part.rels or shape.part.rels[relation].is_external:
+        return None
+    return parse_xml(shape.part.related_part(relation).blob)
 
 
 def _alternative(shape: Any) -> str:

@@ -15,7 +15,8 @@ from typing import Any
 
 from plumbline.corpus.extraction.builder import Builder
 from plumbline.corpus.extraction.model import BlockKind, Limits, Metadata, Part
-from plumbline.corpus.extraction.tables import add_table
+from plumbline.corpus.extraction.rst_substitutions import demand_small
+from plumbline.corpus.extraction.tables import Cell, add_table, placed
 from plumbline.corpus.extraction.text import shorten, tidy_text
 
 _HEADERS = re.compile(r"PEP: *\d+\n")
@@ -30,7 +31,7 @@ _SETTINGS = {
     "line_length_limit": 10_000_000,
     "doctitle_xform": False,
     "smart_quotes": False,
-    "traceback": False,
+    "traceback": True,  # otherwise it would end the process
 }
 
 
@@ -44,11 +45,11 @@ def read_rst(content: bytes, limits: Limits) -> tuple[str, str | None, list[Part
     from docutils.core import publish_doctree
     from docutils.parsers.rst import roles
 
-    _prepared()
+    reader = _prepared()
     roles._roles.clear()  # noqa: SLF001 - a role that one document defines would change how the next one is read
     source = tidy_text(content, limits)
     declared, body = _headers(source)
-    tree = publish_doctree(body, settings_overrides=_SETTINGS)
+    tree = publish_doctree(body, reader=reader(parser="rst"), settings_overrides=_SETTINGS)
     builder = Builder(limits.characters)
     title = declared.get("title")
     if title:
@@ -87,7 +88,7 @@ class _Reader:
     def __init__(self, builder: Builder) -> None:
         self._builder = builder
         self._readers: dict[str, Callable[[Any, _Place], None]] = {
-            **dict.fromkeys(("title", "rubric", "subtitle"), self._heading),
+            **dict.fromkeys(_TITLES, self._heading),
             **dict.fromkeys(("literal_block", "doctest_block", "math_block"), self._code),
             **dict.fromkeys(_LISTS, self._list),
             **dict.fromkeys(_PARAGRAPHS, self._paragraph),
@@ -97,6 +98,8 @@ class _Reader:
             **dict.fromkeys(_ADMONITIONS, self._admonition),
             "system_message": self._complaint,
             "table": self._table,
+            **dict.fromkeys(("topic", "sidebar", "admonition"), self._aside),
+            "image": self._image,
         }
 
     def read(self, root: Any, place: _Place, depth: int = 0) -> None:
@@ -113,6 +116,19 @@ class _Reader:
     def _admonition(self, node: Any, place: _Place) -> None:
         self._builder.add(f"{type(node).__name__.title()}:", "paragraph")
         self.read(node, place)
+
+    def _aside(self, node: Any, place: _Place) -> None:
+        """What stands beside the text has a title, and begins no section; a table of contents repeats headings."""
+        if "contents" in node["classes"]:
+            return
+        for child in node.children:
+            if type(child).__name__ in _TITLES:
+                self._builder.add(_words(child), "paragraph")
+            else:
+                self.read(_Holder([child]), place)
+
+    def _image(self, node: Any, place: _Place) -> None:
+        self._builder.add(_words(node), place.kind)
 
     def _complaint(self, node: Any, _: _Place) -> None:
         """What docutils could not read, as it stands in the source."""
@@ -150,7 +166,7 @@ class _Reader:
     def _table(self, table: Any, _: _Place) -> None:
         for caption in table.findall(lambda node: type(node).__name__ == "title"):
             self._builder.add(_words(caption), "paragraph")
-        add_table(self._builder, [[_words(entry) for entry in row.children] for row in _rows(table)])
+        add_table(self._builder, placed(map(_cell, row.children) for row in _rows(table)))
 
 
 class _Holder:
@@ -160,6 +176,7 @@ class _Holder:
         self.children = children
 
 
+_TITLES = ("title", "rubric", "subtitle")
 _UNSAID = (
     "comment",
     "target",
@@ -185,6 +202,10 @@ def _rows(node: Any) -> Iterator[Any]:
             yield from _rows(child)
 
 
+def _cell(entry: Any) -> Cell:
+    return Cell(_words(entry), 1 + int(entry.get("morecols", 0)), 1 + int(entry.get("morerows", 0)))
+
+
 def _words(node: Any) -> str:
     return " ".join(node.astext().split())
 
@@ -205,10 +226,19 @@ def _fields(tree: Any) -> dict[str, str]:
 
 
 @cache
-def _prepared() -> None:
-    """Give unknown directives and roles a meaning that keeps their words."""
+def _prepared() -> Any:
+    """Give unknown directives and roles a meaning that keeps their words; return a reader that is not led astray."""
     from docutils import nodes
     from docutils.parsers.rst import Directive, directives, roles
+    from docutils.readers.standalone import Reader
+
+    class Wary(Reader):  # type: ignore[misc]
+        """A reader that looks at the substitutions before any is made."""
+
+        def parse(self) -> None:
+            """Parse, and look."""
+            super().parse()
+            demand_small(self.document)
 
     class Kept(Directive):  # type: ignore[misc]
         """A directive that nobody here knows: its argument and its contents, without its options."""
@@ -238,6 +268,7 @@ def _prepared() -> None:
         return (_role, []) if found is None else (found, messages)
 
     directives.directive, roles.role = directive, role
+    return Wary
 
 
 def _role(*found: Any) -> tuple[list[Any], list[Any]]:

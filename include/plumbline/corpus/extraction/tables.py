@@ -9,44 +9,93 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+from typing import NamedTuple
 
 from plumbline.corpus.extraction.builder import Builder
 
 _PART_CHARACTERS = 1_200
 _HEADINGS_AT_MOST = 400
 _LOOKED_AT = 5  # rows
+_SPAN_AT_MOST = 1_000
+_COVERED_AT_MOST = 100_000  # places a table; one made on purpose may cover any number
 _SPACE = re.compile(r"\s+")
 _FIGURE = re.compile(r"[-+(]?[\d.,\s]+[%)]?")
 
 
-def add_table(builder: Builder, rows: Iterable[Sequence[str]], *, page: int | None = None) -> None:
+class Cell(NamedTuple):
+    """What a cell says, and how many columns and rows it goes over."""
+
+    said: str
+    columns: int = 1
+    rows: int = 1
+
+
+def placed(rows: Iterable[Iterable[Cell]]) -> list[list[str]]:
     """
-    Add a table, in parts where it is long; rows and columns at its edges that are empty are left out.
+    Return the rows with every cell in its own column; what another cell goes over is empty, up to the last one.
+
+    A column in which no cell begins is none: programs write such ones for every border that was moved a little.
+    """
+    made: list[list[str | None]] = []
+    hanging: dict[int, int] = {}  # column to the rows that a cell above still goes over
+    room = _COVERED_AT_MOST
+    for row in rows:
+        line: list[str | None] = []
+        below: dict[int, int] = {}
+        for cell in row:
+            while hanging.get(len(line), 0) and room:
+                line.append(None)
+                room -= 1
+            columns = min(max(cell.columns, 1), _SPAN_AT_MOST, room + 1)
+            if cell.rows > 1:
+                below |= dict.fromkeys(range(len(line), len(line) + columns), cell.rows)
+            line += [cell.said, *[None] * (columns - 1)]
+            room -= columns - 1
+        while line and line[-1] is None:
+            line.pop()
+        hanging = {column: left - 1 for column, left in (hanging | below).items() if left > 1}
+        made.append(line)
+    begun = [any(cells) for cells in zip_longest(*([cell is not None for cell in line] for line in made))]
+    return [[cell or "" for cell, kept in zip(line, begun, strict=False) if kept] for line in made]
+
+
+def add_table(
+    builder: Builder, rows: Iterable[Sequence[str]], *, page: int | None = None, pages: Sequence[int] = ()
+) -> None:
+    """
+    Add a table, in parts where it is long; rows that are empty are left out.
+
+    `page` is where it stands; `pages`, where they are known, are those on which its rows begin.
 
     Raises:
         Unreadable: The text has become too long (`oversized`).
     """
-    kept = [[_SPACE.sub(" ", cell).strip() for cell in row] for row in rows]
-    kept = [row for row in kept if any(row)]
-    for part in parts(kept):
-        builder.add("\n".join(part), "table", page=page)
+    told = [[_SPACE.sub(" ", cell).strip() for cell in row] for row in rows]
+    kept = [number for number, row in enumerate(told) if any(row)]
+    for begins, part in parts([told[number] for number in kept]):
+        builder.add("\n".join(part), "table", page=pages[kept[begins]] if pages else page)
 
 
-def parts(rows: Sequence[Sequence[str]]) -> Iterator[list[str]]:
-    """Yield the lines of each part of a table; the row of headings, where there is one, begins every part."""
+def parts(rows: Sequence[Sequence[str]]) -> Iterator[tuple[int, list[str]]]:
+    """
+    Yield the lines of each part of a table, and the number of the row, from 0, that it begins with.
+
+    The row of headings, where there is one, begins every part.
+    """
     at = _headings(rows)
     head = line(rows[at]) if at is not None else ""
     lines: list[str] = []
-    length = 0
-    for row in rows:
+    length = begins = 0
+    for number, row in enumerate(rows):
         said = line(row)
         if lines and length + len(said) > _PART_CHARACTERS:
-            yield lines
-            lines, length = ([head], len(head)) if head else ([], 0)
+            yield begins, lines
+            lines, length, begins = ([head], len(head), number) if head else ([], 0, number)
         lines.append(said)
         length += len(said) + 1
     if lines:
-        yield lines
+        yield begins, lines
 
 
 def line(cells: Sequence[str]) -> str:
