@@ -17,11 +17,14 @@ stand-in. Which one it was: XCom `model` of `scan_source`, and `extra` of the As
 from airflow.sdk import Param, dag
 from pendulum import datetime
 
+from plumbline.core.settings import Settings
 from plumbline.corpus import ingesting, origins
 from plumbline_airflow.assets import PUBLISHED_INDEX
 from plumbline_airflow.checks import check
 from plumbline_airflow.defaults import DEFAULT_ARGS, Tag
 from plumbline_airflow.steps import step
+
+AT_ONCE = Settings.load().shards_at_once
 
 
 @dag(
@@ -31,6 +34,8 @@ from plumbline_airflow.steps import step
     catchup=False,
     # Two runs over one source would only wait for each other.
     max_active_runs=1,
+    # Airflow's own bound for the tasks of a DAG would cut ours short.
+    max_active_tasks=max(16, AT_ONCE),
     default_args=DEFAULT_ARGS,
     tags=[Tag.CORPUS, Tag.TIER_1],
     doc_md=__doc__,
@@ -68,7 +73,7 @@ def ingest_documents() -> None:
     )
     ingestion_id = shards["ingestion_id"]
 
-    prepare = step(ingesting.prepare_documents, max_active_tis_per_dagrun=4)
+    prepare = step(ingesting.prepare_documents, max_active_tis_per_dagrun=AT_ONCE)
     prepared = prepare.partial(ingestion_id=ingestion_id).expand(shard=shards)
 
     checked = check("corpus/candidate", ingestion_id=ingestion_id)

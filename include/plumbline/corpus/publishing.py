@@ -107,7 +107,7 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
     db.run(session, "corpus/empty_removed_versions", **ingestion)
     db.run(session, "corpus/delete_removed_documents", **ingestion)
     _let_go_of_fetched(session, plan)
-    kept_or_added = [row["added"] for row in db.rows(session, "corpus/upsert_chunks", **source)]
+    written = db.rows(session, "corpus/upsert_chunks", **source)[0]
     db.run(session, "corpus/insert_terms", **source)
     session.execute(db.on_embeddings("corpus/insert_vectors", plan["table_name"]), source)
     if large:
@@ -118,8 +118,8 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
         db.run(session, "corpus/delete_unused_answers", **ingestion)
 
     chunks = {
-        "chunks_added": sum(kept_or_added),
-        "chunks_kept": len(kept_or_added) - sum(kept_or_added),
+        "chunks_added": written["added"],
+        "chunks_kept": written["kept"],
         "chunks_removed": removed_chunks,
     }
     return _close(session, plan, {**chunks, "keys_used": staged["keys"]})
