@@ -8,7 +8,7 @@ import json
 import signal
 import sys
 
-NAMES = ("formats", "ingest", "search", "search_scale")
+NAMES = ("capacity", "formats", "ingest", "search", "search_scale")
 
 
 def main(arguments: list[str]) -> int:
