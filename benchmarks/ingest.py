@@ -114,14 +114,14 @@ class Bench:
             "tokens": said["tokens"],
         }
 
-    def step(self, name: str) -> dict[str, Any]:
+    def step(self, name: str, *arguments: object) -> dict[str, Any]:
         """Run one step in a fresh process and measure it."""
         with psycopg.connect(self.scratch.server.admin_url(self.database), autocommit=True) as session:
             session.execute("checkpoint")
         postgres_before, began = self._postgres_cpu(), time.perf_counter()
         before = os.times()
         child = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.ingest_step", name, str(self.inbox)],
+            [sys.executable, "-m", "benchmarks.ingest_step", name, str(self.inbox), *map(str, arguments)],
             stdout=subprocess.PIPE,
             env=self._environment(),
         )
@@ -193,6 +193,7 @@ class Bench:
 def fake_server(options: argparse.Namespace) -> Iterator[str]:
     """Run the zero-work embedding server; yield its address."""
     command = [sys.executable, "-m", "benchmarks.fake_embeddings", "--latency-ms", str(options.latency_ms)]
+    command += ["--dimensions", str(options.dimensions)]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdin  # noqa: S101
     assert server.stdout  # noqa: S101

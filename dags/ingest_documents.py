@@ -14,14 +14,18 @@ The model is the one that the Connection `plumbline_openai` names; without it `l
 stand-in. Which one it was: XCom `model` of `scan_source`, and `extra` of the Asset event of `publish_index`.
 """
 
-from airflow.sdk import Param, dag
+from airflow.sdk import dag
 from pendulum import datetime
 
+from plumbline.core.settings import Settings
 from plumbline.corpus import ingesting, origins
 from plumbline_airflow.assets import PUBLISHED_INDEX
 from plumbline_airflow.checks import check
 from plumbline_airflow.defaults import DEFAULT_ARGS, Tag
-from plumbline_airflow.steps import asked, step
+from plumbline_airflow.parameters import asked, switch, text
+from plumbline_airflow.steps import step
+
+AT_ONCE = Settings.load().shards_at_once
 
 
 @dag(
@@ -31,39 +35,18 @@ from plumbline_airflow.steps import asked, step
     catchup=False,
     # Two runs over one source would only wait for each other.
     max_active_runs=1,
+    # Airflow's own bound for the tasks of a DAG would cut ours short.
+    max_active_tasks=max(16, AT_ONCE),
     default_args=DEFAULT_ARGS,
     tags=[Tag.CORPUS, Tag.TIER_1],
     doc_md=__doc__,
     params={
-        "folder": Param(
-            "",
-            type="string",
-            title="Folder",
-            description="Folder to read, at or below the inbox or one of PLUMBLINE_FOLDERS; empty: the inbox.",
-        ),
-        "source": Param(
-            "",
-            type="string",
-            title="Source",
-            description="Name of a configured source; or, beside a folder, how it is to be called.",
-        ),
-        "tenant": Param(
-            "",
-            type="string",
-            title="Tenant",
-            description="One of PLUMBLINE_TENANTS; empty: PLUMBLINE_TENANT.",
-        ),
-        "refreshed": Param(
-            default=False,
-            type="boolean",
-            title="Refreshed",
-            description="The source was looked at just now: take what was fetched then.",
-        ),
-        "allow_empty": Param(
-            default=False,
-            type="boolean",
-            title="Allow empty",
-            description="The folder is meant to be empty: remove what is known from it.",
+        "folder": text("Folder", "At or below the inbox or one of PLUMBLINE_FOLDERS; empty: the inbox."),
+        "source": text("Source", "A configured source; or, beside a folder, how it is to be called."),
+        "tenant": text("Tenant", "One of PLUMBLINE_TENANTS; empty: PLUMBLINE_TENANT."),
+        "refreshed": switch("Refreshed", "The source was looked at just now: take what was fetched then."),
+        "allow_empty": switch(
+            "Allow empty", "The folder is meant to be empty: remove what is known from it."
         ),
     },
 )
@@ -74,7 +57,7 @@ def ingest_documents() -> None:
     )
     ingestion_id = shards["ingestion_id"]
 
-    prepare = step(ingesting.prepare_documents, max_active_tis_per_dagrun=4)
+    prepare = step(ingesting.prepare_documents, max_active_tis_per_dagrun=AT_ONCE)
     prepared = prepare.partial(ingestion_id=ingestion_id).expand(shard=shards)
 
     checked = check("corpus/candidate", ingestion_id=ingestion_id)

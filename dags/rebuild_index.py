@@ -20,6 +20,7 @@ from pendulum import datetime
 
 from plumbline.corpus import comparing, indexing, swapping
 from plumbline_airflow.defaults import DEFAULT_ARGS, Tag
+from plumbline_airflow.parameters import asked, switch, text
 from plumbline_airflow.steps import step
 
 
@@ -33,25 +34,17 @@ from plumbline_airflow.steps import step
     tags=[Tag.CORPUS, Tag.TIER_2],
     doc_md=__doc__,
     params={
-        "model": Param(
-            "", type="string", title="Model", description="Embedding model; empty: the one that answers now."
-        ),
+        "model": text("Model", "Embedding model; empty: the one that answers now."),
         "dimensions": Param(
             0, type="integer", minimum=0, title="Dimensions", description="0: the model's own."
         ),
-        "swap": Param(
-            default=False,
-            type="boolean",
-            title="Swap",
-            description="Put it into force at the end, whatever the comparison shows.",
-        ),
+        "swap": switch("Swap", "Put it into force at the end, whatever the comparison shows."),
     },
 )
 def rebuild_index() -> None:
     """Plan, build, compare, swap: until the last of them nothing changes for those who search."""
-    wanted = {"model": "{{ params.model }}", "dimensions": "{{ params.dimensions }}"}
-    planned = step(indexing.plan_index)(**wanted)
-    built = step(indexing.build_index, multiple_outputs=True)(**wanted)
+    planned = step(indexing.plan_index)(**asked("model", "dimensions"))
+    built = step(indexing.build_index, multiple_outputs=True)(**asked("model", "dimensions"))
     compared = step(comparing.compare_index)(index_id=built["index_id"])
     swapped = step(swapping.swap_index)(index_id=built["index_id"], wanted="{{ params.swap }}")
 

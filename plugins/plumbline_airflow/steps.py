@@ -81,11 +81,6 @@ def step(
     return task(task_id=name, doc_md=inspect.getdoc(work), **options)(perform)
 
 
-def asked(*names: str) -> dict[str, str]:
-    """Return the parameters of the DAG by these names, as inputs of a task: what whoever starts the run asks for."""
-    return {name: f"{{{{ params.{name} }}}}" for name in names}
-
-
 def perform_work(
     work: Work, name: str, context: Context, inputs: dict[str, Any], tenant: str | None = None
 ) -> Receipt:

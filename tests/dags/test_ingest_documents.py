@@ -13,6 +13,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from plumbline.core.settings import PROJECT_ROOT
+from plumbline.corpus.scanning import MISSING_VECTORS, MOST_SHARDS
 from plumbline.embedded.scratch import Scratch
 from plumbline.localmodel.testing import RunningServer
 
@@ -195,3 +196,29 @@ def test_whoever_waits_for_the_index_is_told_which_model_made_it(inbox: Path, ru
         ).one()
         told = dict(event.extra)
     assert ("local-wordllama", 3) == (told["model"], told["stored"])
+
+
+def test_as_many_shards_are_prepared_at_once_as_the_settings_say(
+    airflow: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One setting; the bound that Airflow has for all tasks of a DAG does not cut it short."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    monkeypatch.setenv("PLUMBLINE_SHARDS_AT_ONCE", "64")
+    folder = PROJECT_ROOT / "dags"
+    dag = DagBag(folder / "ingest_documents.py", bundle_path=folder, bundle_name="dags-folder").dags[
+        "ingest_documents"
+    ]
+
+    assert 64 == dag.get_task("prepare_documents").max_active_tis_per_dagrun
+    assert 64 <= dag.max_active_tasks
+
+
+def test_the_longest_list_of_shards_is_one_that_airflow_maps(airflow: None) -> None:
+    """A longer one would fail the scan of a large corpus, after all of its work."""
+    from airflow.configuration import conf
+
+    longest = [*range(MOST_SHARDS), MISSING_VECTORS]
+
+    assert len(longest) <= conf.getint("core", "max_map_length")
+    assert len(json.dumps(longest)) < 5_000

@@ -116,6 +116,21 @@ class Settings:
         return [self.inbox, *(_place(self.base, name) for name in named if name)]
 
     @property
+    def shards_at_once(self) -> int:
+        """
+        How many mapped tasks of one run prepare documents at the same time.
+
+        Raises:
+            Misconfigured: It is no whole number from 1 to 1,000.
+        """
+        said = self.text("PLUMBLINE_SHARDS_AT_ONCE", "4")
+        if not re.fullmatch(r"[1-9][0-9]{0,2}|1000", said):
+            raise Misconfigured(
+                f"PLUMBLINE_SHARDS_AT_ONCE must be a whole number from 1 to 1000, not {said!r}."
+            )
+        return int(said)
+
+    @property
     def code_version(self) -> str:
         """The version of the code that writes a row: a git commit where there is one."""
         return self.values.get(_CODE_VERSION) or checked_out_commit(self.base) or installed_version()

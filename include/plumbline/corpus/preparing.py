@@ -161,6 +161,7 @@ def _stage(
 ) -> Receipt:
     documents = chunks = refused = 0
     origin = origin_of(tools, run, source_from(plan))
+    _drop_unbought(tools, run, plan["ingestion_id"], shard)
     for files in _pages(tools, run, plan, shard):
         page = _prepare(run, plan, origin, files, stream, chunk_tokens)
         with tools.db.transaction(run.tenant) as session:
@@ -173,6 +174,15 @@ def _stage(
         if db.value(session, "corpus/select_staging_growth"):
             db.run(session, "corpus/analyze_staging")
     return {"documents": documents, "chunks": chunks, "refused": refused}
+
+
+def _drop_unbought(tools: Tools, run: Run, ingestion_id: UUID, shard: int) -> None:
+    """A try that was killed may have staged documents whose chunks were still waiting in its memory to be sent."""
+    with tools.db.transaction(run.tenant) as session:
+        db.run(session, "corpus/lock_shard", ingestion_id=str(ingestion_id), shard=str(shard))
+        dropped = db.run(session, "corpus/delete_unbought_staging", ingestion_id=ingestion_id, shard=shard)
+    if dropped:
+        log.info("%d documents are prepared anew: an earlier try had not bought all of them", dropped)
 
 
 def _pages(tools: Tools, run: Run, plan: DictRow, shard: int) -> Iterator[list[DictRow]]:

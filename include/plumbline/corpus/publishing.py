@@ -92,10 +92,10 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
     db.run(session, "corpus/empty_removed_versions", **ingestion)
     db.run(session, "corpus/delete_removed_documents", **ingestion)
     _let_go_of_fetched(session, plan)
-    kept_or_added = [row["added"] for row in db.rows(session, "corpus/upsert_chunks", **source)]
+    written = db.rows(session, "corpus/upsert_chunks", **source)[0]
     db.run(session, "corpus/insert_terms", **source)
-    written = session.execute(db.on_embeddings("corpus/insert_vectors", plan["table_name"]), source).rowcount
-    replaced = 0 if plan["index_state"] == "building" else max(0, written - sum(kept_or_added))
+    vectors = session.execute(db.on_embeddings("corpus/insert_vectors", plan["table_name"]), source).rowcount
+    replaced = 0 if plan["index_state"] == "building" else max(0, vectors - written["added"])
     if removed_chunks or replaced:
         db.run(session, "corpus/count_removed_vectors", removed=removed_chunks + replaced)
     if large:
@@ -106,8 +106,8 @@ def _publish(session: Session, run: Run, plan: DictRow) -> Receipt:
         db.run(session, "corpus/delete_unused_answers", **ingestion)
 
     chunks = {
-        "chunks_added": sum(kept_or_added),
-        "chunks_kept": len(kept_or_added) - sum(kept_or_added),
+        "chunks_added": written["added"],
+        "chunks_kept": written["kept"],
         "chunks_removed": removed_chunks,
     }
     return _close(session, plan, {**chunks, "keys_used": staged["keys"]})

@@ -33,7 +33,17 @@ if TYPE_CHECKING:
     from plumbline.core.db import Session
 
 FILES_A_SHARD = 500
-MOST_SHARDS = 16
+"""Fewer do not repay the seconds that a task takes to start."""
+FEW_SHARDS = 16
+"""So many shards, and no more, until each of them is full."""
+FULL_SHARD = 5_000
+"""So many files take some ten seconds of text, and minutes of PDF: what one task may well read."""
+MOST_SHARDS = 1_000
+"""
+Airflow fails a task whose list is longer than its `[core] max_map_length`, which is 1,024 unless somebody changes it.
+
+The list holds MISSING_VECTORS too.
+"""
 MISSING_VECTORS = -1
 """The shard that gives published chunks their vectors in an index in the making."""
 
@@ -106,7 +116,7 @@ def _plan(
         _register(session, run, target)
         counts = compare(session, run, target, seen)
         _refuse_emptied(target, counts, allow_empty=allow_empty)
-        shards = min(max(1, -(-counts["store"] // FILES_A_SHARD)), MOST_SHARDS)
+        shards = shards_for(counts["store"])
         keys = {"ingestion_id": ingestion_id, "source_id": target.source_id}
         db.run(session, "corpus/lock_tenant", tenant=run.tenant)
         db.run(session, "corpus/supersede_ingestions", source_id=target.source_id)
@@ -139,6 +149,16 @@ def _plan(
         "to_remove": counts["remove"],
         "model": index["model"],
     }
+
+
+def shards_for(files: int) -> int:
+    """
+    Return into how many shards so many files are cut: few, as long as the length of a task allows it.  Pure.
+
+    Above MOST_SHARDS full ones, shards grow: a task that dies loses a page of files, however many it has.
+    """
+    few = min(-(-files // FILES_A_SHARD), FEW_SHARDS)
+    return min(max(1, few, -(-files // FULL_SHARD)), MOST_SHARDS)
 
 
 def compare(session: Session, run: Run, target: Source, seen: Iterable[Found | Refusal]) -> DictRow:

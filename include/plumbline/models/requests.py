@@ -8,7 +8,7 @@ which its answer is bought, and the tokens it was counted at.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -17,6 +17,9 @@ LIFETIMES: Mapping[str, timedelta] = {
     "search_query": timedelta(days=1),
     "verify": timedelta(0),
 }
+
+_A_MINUTE = 8
+"""Full requests that fit into the tokens of a minute, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,16 @@ def _fitting(waiting: list[Input], limits: Limits) -> int:
         if number and tokens > limits.tokens:
             return number
     return min(len(waiting), limits.inputs)
+
+
+def paced(limits: Limits, tokens_per_minute: float) -> Limits:
+    """
+    Return the limits of a request where so many tokens may be sent in a minute.  Pure.
+
+    An eighth of them at most: a provider never accepts a request larger than its minute, and a hundred workers who
+    wait for one bucket are each served within a quarter of an hour.
+    """
+    return replace(limits, tokens=max(1, min(limits.tokens, int(tokens_per_minute / _A_MINUTE))))
 
 
 def total_tokens(inputs: Iterable[Input]) -> int:

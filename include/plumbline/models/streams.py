@@ -27,7 +27,7 @@ from plumbline.models.identity import Keys
 from plumbline.models.ledger import Ledger, any_cut_off, unanswered, unusable_lately
 from plumbline.models.policy import Policy
 from plumbline.models.prices import Price, input_price
-from plumbline.models.requests import Input, Usage, full_requests, lifetime
+from plumbline.models.requests import Input, Usage, full_requests, lifetime, paced
 from plumbline.models.sessions import HeldSession
 from plumbline.models.throttle import Throttle
 from plumbline.privacy.minimise import minimise
@@ -54,9 +54,9 @@ class EmbeddingStream:
         self._keys = Keys(run.tenant, use, endpoint.model, {"dimensions": endpoint.dimensions})
         self._stop = threading.Event()
         self._session = HeldSession(database, run.tenant)
-        throttle = Throttle(self._session, endpoint, policy, self._stop)
+        self._throttle = Throttle(self._session, endpoint, policy, self._stop)
         self._ledger = Ledger(self._session, run, endpoint, sensitivity)
-        self._buyer = Buyer(endpoint, self._ledger, throttle, policy, self._stop, self._count)
+        self._buyer = Buyer(endpoint, self._ledger, self._throttle, policy, self._stop, self._count)
         self._price: Price | None = None
         self._fresh: list[Input] = []
         self._missing: list[Input] = []
@@ -159,7 +159,8 @@ class EmbeddingStream:
             raise RuntimeError("a stream is used in a `with` block")
         if self._price.day != now().date():
             self._price = input_price(self._database, self._endpoint.model)
-        for inputs in full_requests(self._missing, self._endpoint.limits, rest=rest):
+        limits = paced(self._endpoint.limits, self._throttle.tokens_per_minute)
+        for inputs in full_requests(self._missing, limits, rest=rest):
             self._require_usable_answers()
             self._start(partial(self._buy, inputs, self._price))
 

@@ -64,6 +64,12 @@ class Throttle:
         self._queue = threading.Lock()
         self._in_force: tuple[float, float] | None = None
 
+    @property
+    def tokens_per_minute(self) -> float:
+        """The limit that is in force, as far as this stream has heard; until it has, that of the connection."""
+        in_force = self._in_force or (0.0, 0.0)
+        return in_force[1] or self._endpoint.limits.tokens_per_minute
+
     def take(self, tokens: int) -> None:
         """
         Take one request and its tokens, and return when they are there, or when the stream is stopped.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from plumbline.core.errors import Misconfigured
 from plumbline.core.settings import Settings, checked_out_commit
 
 NEW, OLD = "0123456789abcdef", "fedcba987654"
@@ -91,3 +92,12 @@ def test_an_empty_setting_hides_nothing(tmp_path: Path, environment: dict[str, s
     found = Settings.load(environment, project=tmp_path)
 
     assert (Path("/demo"), "data") == (found.inbox, found.team)
+
+
+def test_shards_at_once_are_a_number_that_airflow_can_keep_to(tmp_path: Path):
+    """Four, unless somebody says otherwise; nonsense is said to be that, before a DAG runs with it."""
+    assert 4 == Settings.load({}, project=tmp_path).shards_at_once
+    assert 64 == Settings.load({"PLUMBLINE_SHARDS_AT_ONCE": "64"}, project=tmp_path).shards_at_once
+    for nonsense in ("0", "-1", "many", "1001", "4.5"):
+        with pytest.raises(Misconfigured, match="PLUMBLINE_SHARDS_AT_ONCE"):
+            _ = Settings.load({"PLUMBLINE_SHARDS_AT_ONCE": nonsense}, project=tmp_path).shards_at_once

@@ -7,7 +7,15 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plumbline.models.requests import Input, Limits, Usage, full_requests, lifetime, total_tokens
+from plumbline.models.requests import (
+    Input,
+    Limits,
+    Usage,
+    full_requests,
+    lifetime,
+    paced,
+    total_tokens,
+)
 
 
 def inputs_of(*tokens: int) -> list[Input]:
@@ -71,3 +79,19 @@ def test_chunks_keep_their_answers_and_searches_for_a_day() -> None:
     """A question of yesterday is nobody's business tomorrow."""
     assert None is lifetime("embed_chunk")
     assert lifetime("search_query").total_seconds() == 86_400
+
+
+@given(st.floats(1, 1e10), st.integers(1, 400_000))
+def test_a_request_never_holds_more_than_an_eighth_of_a_minute(tokens_per_minute: float, tokens: int) -> None:
+    """So that a hundred workers who wait for one bucket are served within a quarter of an hour."""
+    most = paced(Limits(tokens=tokens), tokens_per_minute).tokens
+
+    assert 1 <= most <= max(1, min(tokens, tokens_per_minute / 8))
+
+
+def test_the_usual_limits_leave_requests_as_they_are() -> None:
+    """A million tokens a minute: requests stay full."""
+    full = Limits()
+    usual = 390 * full.inputs
+
+    assert usual <= paced(full, full.tokens_per_minute).tokens
