@@ -477,6 +477,24 @@ def test_another_index_is_planned_built_compared_swapped_and_brought_back(
     assert [1] == [one["index_id"] for one in json.loads(plumbline("index", "--json").stdout)["indexes"]]
 
 
+def test_an_index_whose_time_is_over_goes_as_is_said_with_the_next_ingestion_that_changes_something(
+    plumbline, ingested, folder, scratch, database
+):
+    """One that finds everything as it was builds no indexes, and drops none."""
+    ingested(folder)
+    plumbline("index", "build", "--dimensions", "128")
+    plumbline("index", "swap", "--without-comparison")
+    with psycopg.connect(scratch.server.admin_url(database), autocommit=True) as admin:
+        admin.execute("update corpus.vector_index set kept_until = now() where index_id = 1")
+
+    plumbline("ingest", str(folder))
+    assert "dropped by the next ingestion that changes something" in plumbline("index").stdout
+    (folder / "berths.md").unlink()
+    plumbline("ingest", str(folder))
+
+    assert [2] == [one["index_id"] for one in json.loads(plumbline("index", "--json").stdout)["indexes"]]
+
+
 def test_the_doctor_says_what_to_do_about_an_index_in_the_making(plumbline, ingested, folder, tools):
     """A going-live that failed leaves one, and nothing but a person completes or drops it."""
     ingested(folder)

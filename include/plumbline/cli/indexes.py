@@ -237,7 +237,7 @@ def _since(row: dict[str, Any]) -> str:
     until = (
         f"kept until {kept:%Y-%m-%d}"
         if kept and kept > datetime.now(UTC)
-        else "dropped by the next ingestion"
+        else "dropped by the next ingestion that changes something"
     )
     return f"since {row['retired_at']:%Y-%m-%d %H:%M} UTC, {until}"
 

@@ -19,7 +19,7 @@ from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
 from plumbline.corpus.outcomes import ACCESS_CODES
 from plumbline.corpus.preparing import Superseded
-from plumbline.corpus.renewing import drop_retired_indexes, renew_worn_graph
+from plumbline.corpus.renewing import drop_retired_indexes, drop_worn_graphs, renew_worn_graph
 from plumbline.corpus.sources import FOLDER, FORGOTTEN, INGESTION_COUNTS, known_as
 from plumbline.corpus.versions import enforce
 from plumbline.provenance.checks import gate
@@ -57,7 +57,14 @@ def build_search_indexes(tools: Tools, run: Run, *, ingestion_id: str) -> Receip
         built = db.value(session, "corpus/build_search_indexes", tenant=run.tenant)
     renewed = renew_worn_graph(tools, run)
     dropped = drop_retired_indexes(tools, run)
-    return {"ingestion_id": ingestion_id, "built": built, "renewed": renewed, "dropped": dropped}
+    graphs_dropped = drop_worn_graphs(tools, run)
+    return {
+        "ingestion_id": ingestion_id,
+        "built": built,
+        "renewed": renewed,
+        "dropped": dropped,
+        "graphs_dropped": graphs_dropped,
+    }
 
 
 def _lock(session: Session, run: Run, ingestion_id: str) -> DictRow:

@@ -107,7 +107,7 @@ def bring_back(tools: Tools, run: Run, *, progress: Progress = lambda _: None) -
     Put the version that was in force before into force again, completed by what was published since.
 
     Raises:
-        NoSuchIndex: None is kept.
+        NoSuchIndex: None is kept, or it has just gone.
         NotToBeSwapped: An index of the same model is in the making.
         Overtaken: Chunks were published again and again meanwhile.
     """
@@ -116,12 +116,17 @@ def bring_back(tools: Tools, run: Run, *, progress: Progress = lambda _: None) -
     try:
         with tools.db.transaction(run.tenant) as session:
             db.run(session, "corpus/lock_tenant", tenant=run.tenant)
-            db.run(session, "corpus/reopen_index", index_id=version["index_id"])
+            reopened = db.run(session, "corpus/reopen_index", index_id=version["index_id"])
     except UniqueViolation as error:
         raise NotToBeSwapped(
             f"Another index by {version['model']} ({version['dimensions']} dimensions) is in the making: drop it "
             "first, by `plumbline index drop`."
         ) from error
+    if not reopened:
+        raise NoSuchIndex(
+            f"Index {version['index_id']} cannot be brought back any more: it was dropped or put into force meanwhile, "
+            f"or its {KEPT.days} days are over."
+        )
     return _swapped(tools, run, version, None, progress)
 
 

@@ -101,7 +101,7 @@ def what_to_do(version: Version) -> str:
     """Say how an index in the making, a row of `list_versions`, is completed, or given up.  Pure."""
     gives_up = f"`plumbline index drop {version['index_id']}` drops it."
     if version["copied_from"] and not version["in_force_at"]:
-        return f"The next ingestion goes on with it; {gives_up}"
+        return f"The next ingestion that changes something goes on with it; {gives_up}"
     if version["vectors"] >= version["chunks"]:
         return f"It is complete: `plumbline index compare`, then `plumbline index swap`; {gives_up}"
     named = f"--model {version['model']} --dimensions {version['dimensions']}"

@@ -205,9 +205,44 @@ begin
 end
 $$;
 comment on function corpus.drop_graph(text, integer) is
-    'Drop the graph of an index version that is not in force, before it takes in so much that building anew is cheaper.';
+    'Drop the graph of an index version that is not in force: building it anew, when it is wanted, is cheaper than mending it.';
 revoke all on function corpus.drop_graph(text, integer) from public;
 grant execute on function corpus.drop_graph(text, integer) to plumbline_keeper;
+
+create function corpus.is_worn(version corpus.vector_index, worn_share double precision, worn_least bigint, worn_age interval)
+returns boolean
+language sql stable
+return version.graph_rows is not null
+       and (version.removed >= greatest(worn_least, worn_share * version.graph_rows) or version.removed_since < now() - worn_age);
+comment on function corpus.is_worn(corpus.vector_index, double precision, bigint, interval) is
+    'Whether the graph of an index version has so large a share of dead entries, and so many, or any for so long.';
+revoke all on function corpus.is_worn(corpus.vector_index, double precision, bigint, interval) from public;
+
+create function corpus.drop_worn_graphs(of_tenant text, worn_share double precision, worn_least bigint, worn_age interval)
+returns integer
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    worn corpus.vector_index;
+    dropped integer := 0;
+begin
+    call corpus.hold_to_tenant(of_tenant);
+    for worn in
+        select * from corpus.vector_index
+        where tenant = of_tenant and state <> 'in_force'
+            and corpus.is_worn(vector_index, worn_share, worn_least, worn_age)
+        order by index_id
+    loop
+        if corpus.drop_graph(of_tenant, worn.index_id) then
+            dropped := dropped + 1;
+        end if;
+    end loop;
+    return dropped;
+end
+$$;
+comment on function corpus.drop_worn_graphs(text, double precision, bigint, interval) is
+    'Drop the worn graphs of index versions that are not in force, which nobody renews; returns how many.';
+revoke all on function corpus.drop_worn_graphs(text, double precision, bigint, interval) from public;
+grant execute on function corpus.drop_worn_graphs(text, double precision, bigint, interval) to plumbline_keeper;
 
 create or replace function corpus.build_search_indexes(of_tenant text) returns text[]
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -252,8 +287,7 @@ declare
 begin
     call corpus.hold_to_tenant(of_tenant);
     select * into worn from corpus.vector_index
-    where tenant = of_tenant and state = 'in_force' and graph_rows is not null
-        and (removed >= greatest(worn_least, worn_share * graph_rows) or removed_since < now() - worn_age);
+    where tenant = of_tenant and state = 'in_force' and corpus.is_worn(vector_index, worn_share, worn_least, worn_age);
     if not found then
         return null;
     end if;
@@ -283,10 +317,14 @@ declare
     copied bigint;
 begin
     call corpus.hold_to_tenant(of_tenant);
-    select * into strict fresh from corpus.vector_index
+    select * into fresh from corpus.vector_index
     where tenant = of_tenant and index_id = of_index and state = 'building';
-    select * into strict worn from corpus.vector_index
+    select * into worn from corpus.vector_index
     where tenant = of_tenant and index_id = fresh.copied_from and state = 'in_force';
+    -- A swap since it was opened has retired both; or somebody has dropped the copy.
+    if worn.index_id is null then
+        return 0;
+    end if;
     execute format('insert into corpus.%I (chunk_id, tenant, answer_key, embedding) '
                    'select chunk_id, tenant, answer_key, embedding from corpus.%I on conflict (chunk_id) do update '
                    'set answer_key = excluded.answer_key, embedding = excluded.embedding', fresh.table_name, worn.table_name);
@@ -305,7 +343,8 @@ begin
 end
 $$;
 comment on function corpus.renew_index(text, integer) is
-    'Copy the vectors in force to a version opened by corpus.open_renewal, build its graph and put it into force; returns how many.';
+    'Copy the vectors in force to a version opened by corpus.open_renewal, build its graph and put it into force; returns how many, '
+    '0 where either is no longer what it was.';
 revoke all on function corpus.renew_index(text, integer) from public;
 grant execute on function corpus.renew_index(text, integer) to plumbline_keeper;
 

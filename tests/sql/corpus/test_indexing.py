@@ -11,13 +11,13 @@ import pytest
 from plumbline.core import db
 from plumbline.core.connections import Connection
 from plumbline.core.receipts import Run
-from plumbline.corpus import indexing, swapping
+from plumbline.corpus import indexing, renewing, swapping
 from plumbline.corpus.comparing import NotComparable, QuestionsUnusable, compare_index
 from plumbline.corpus.indexing import InForceAlready, NoIndexNamed, build_index, plan_index
 from plumbline.corpus.planning import plan_ingestion
 from plumbline.corpus.preparing import Superseded, prepare_documents
 from plumbline.corpus.publishing import build_search_indexes
-from plumbline.corpus.renewing import drop_retired_indexes
+from plumbline.corpus.renewing import drop_retired_indexes, renew_worn_graph
 from plumbline.corpus.scanning import scan_source
 from plumbline.corpus.search import prepare, rank, search
 from plumbline.corpus.swapping import (
@@ -56,6 +56,20 @@ def swapped(tools, run, ingest, golden):
     compare_index(tools, run, queries=golden)
     with recorded(tools.db, run):
         return swap_index(tools, run)
+
+
+@pytest.fixture
+def wear(scratch, database):
+    """Have the index in force look as if it had a graph, and much of that were dead."""
+
+    def once():
+        with psycopg.connect(scratch.server.admin_url(database), autocommit=True) as admin:
+            admin.execute(
+                "update corpus.vector_index set graph_rows = 5, removed = 5, removed_since = now() "
+                "where state = 'in_force'"
+            )
+
+    return once
 
 
 def states(rows):
@@ -404,6 +418,147 @@ def test_a_retired_index_is_dropped_when_its_time_is_over(tools, run, swapped, s
     assert [2] == [version["index_id"] for version in list_versions(tools, run)]
 
 
+@pytest.mark.parametrize("taken", ["dropped by hand", "outlived"])
+def test_an_index_that_goes_while_it_is_brought_back_does_not_come_back_without_its_table(
+    tools, run, swapped, scratch, database, rows, monkeypatch, taken
+):
+    """It stays retired: nothing lists an index in the making that has no table, and an ingestion would take it up."""
+    real = swapping.previous_index
+
+    def found_and_then_taken(*given):
+        version = real(*given)
+        if taken == "outlived":
+            with psycopg.connect(scratch.server.admin_url(database), autocommit=True) as admin:
+                admin.execute("update corpus.vector_index set kept_until = now() where index_id = 1")
+        else:
+            drop_index(tools, run, index_id=1)
+        return version
+
+    monkeypatch.setattr(swapping, "previous_index", found_and_then_taken)
+
+    with pytest.raises(NoSuchIndex, match="cannot be brought back"):
+        bring_back(tools, run)
+    assert {1: "retired", 2: "in_force"} == states(rows)
+
+
+def test_an_index_that_was_being_brought_back_is_brought_back_by_the_next_attempt(
+    tools, run, swapped, rows, monkeypatch
+):
+    """It is in the making, and no longer retired."""
+    with monkeypatch.context() as patched:
+        patched.setattr(swapping, "complete", _die)
+        with pytest.raises(KeyboardInterrupt):
+            bring_back(tools, run)
+    assert {1: "building", 2: "in_force"} == states(rows)
+
+    assert bring_back(tools, run)["swapped"]
+    assert {1: "in_force", 2: "retired"} == states(rows)
+
+
+def test_a_comparison_holds_when_the_graph_in_force_was_built_anew(tools, run, ingest, golden, wear, rows):
+    """However often: the vectors are the same, and so are the results."""
+    ingest()
+    build_index(tools, run, dimensions=128)
+    compared = compare_index(tools, run, queries=golden)
+    for _ in range(2):
+        wear()
+        assert renew_worn_graph(tools, run, least=1)
+
+    done = swap_index(tools, run)
+
+    assert (compared["comparison_id"], 4) == (done["compared_by"], done["retired"])
+    wear()
+    assert renew_worn_graph(tools, run, least=1)
+    shown = list_versions(tools, run)[-1]
+    assert (5, "in_force", compared["hit_5"]) == (shown["index_id"], shown["state"], shown["hit_5"])
+
+
+def test_a_comparison_with_what_is_not_in_force_any_more_does_not_hold(
+    tools, run, ingest, golden, wear, model_server
+):
+    """Another model took over: nobody knows how the two compare."""
+    ingest()
+    build_index(tools, run, dimensions=128)
+    compare_index(tools, run, queries=golden)
+    ingest(tools=_connected(tools, model_server, "local-wordllama", 64))
+    wear()
+    renew_worn_graph(tools, run, least=1)
+
+    with pytest.raises(NotCompared):
+        swap_index(tools, run, index_id=2)
+
+
+def test_a_swap_between_the_two_transactions_of_a_renewal_ends_it(
+    tools, run, ingest, wear, rows, monkeypatch
+):
+    """What was to be renewed is not in force any more: its copy goes, and the way back is open."""
+    ingest()
+    build_index(tools, run, dimensions=128)
+    wear()
+    real, locked = renewing.db.run, []
+
+    def swap_before_the_second(session, name, /, **given):
+        if name == "corpus/lock_tenant":
+            locked.append(name)
+            if len(locked) == 2:
+                swap_index(tools, run, index_id=2, without_comparison=True)
+        return real(session, name, **given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(renewing.db, "run", swap_before_the_second)
+        assert 0 == renew_worn_graph(tools, run, least=1)
+
+    assert {1: "retired", 2: "in_force", 3: "retired"} == states(rows)
+    assert 1 == drop_retired_indexes(tools, run)
+    assert 1 == bring_back(tools, run)["index_id"]
+
+
+def test_a_swap_after_a_renewal_that_died_leaves_nothing_of_it(tools, run, ingest, wear, rows, monkeypatch):
+    """Nobody else would take the empty copy up, and it would bar the way back."""
+    ingest()
+    build_index(tools, run, dimensions=128)
+    wear()
+    with monkeypatch.context() as patched:
+        real = renewing.db.value
+        patched.setattr(
+            renewing.db,
+            "value",
+            lambda session, name, /, **given: (_die if name == "corpus/renew_index" else real)(
+                session, name, **given
+            ),
+        )
+        with pytest.raises(KeyboardInterrupt):
+            renew_worn_graph(tools, run, least=1)
+    assert {1: "in_force", 2: "building", 3: "building"} == states(rows)
+
+    swap_index(tools, run, index_id=2, without_comparison=True)
+
+    assert {1: "retired", 2: "in_force", 3: "retired"} == states(rows)
+    assert 1 == bring_back(tools, run)["index_id"]
+    assert 1 == drop_retired_indexes(tools, run)
+
+
+def test_a_copy_that_somebody_drops_meanwhile_ends_its_renewal(tools, run, ingest, wear, rows, monkeypatch):
+    """The worn graph stays in force, and is renewed after the next publication."""
+    ingest()
+    wear()
+    real, locked = renewing.db.run, []
+
+    def drop_before_the_second(session, name, /, **given):
+        if name == "corpus/lock_tenant":
+            locked.append(name)
+            if len(locked) == 2:
+                drop_index(tools, run, index_id=2)
+        return real(session, name, **given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(renewing.db, "run", drop_before_the_second)
+        assert 0 == renew_worn_graph(tools, run, least=1)
+
+    assert renew_worn_graph(tools, run, least=1)
+    assert {1: "retired", 2: "retired", 3: "in_force"} == states(rows)
+
+
 def test_an_index_that_is_not_in_force_can_be_dropped(tools, run, ingest, model_server, inbox, rows):
     """A going-live that failed leaves one behind, which nothing else drops."""
     ingest()
@@ -480,6 +635,10 @@ def test_it_is_said_which_index_is_meant(tools, run, ingest):
 def _replaced(name):
     """A statement that fails, in place of the one that keeps a page."""
     return "corpus/count_staged_keys" if name == "corpus/insert_missing_vectors" else name
+
+
+def _die(*_given, **_named):
+    raise KeyboardInterrupt
 
 
 def _reader():

@@ -12,6 +12,8 @@ from tests.sql.corpus.test_search_indexes import CHUNKS, FILL, ask, recall
 
 from plumbline.core.receipts import Run
 from plumbline.corpus import renewing
+from plumbline.corpus.indexing import build_graph
+from plumbline.corpus.publishing import build_search_indexes
 from plumbline.corpus.renewing import drop_retired_indexes, renew_worn_graph
 
 RUN = Run(tenant="main", job="test.renewing")
@@ -21,6 +23,18 @@ with gone as (
 )
 update corpus.vector_index set removed = removed + (select count(*) from gone), removed_since = now()
 where state = 'in_force'
+"""
+BESIDE = """
+select corpus.open_index('main', 'other', 8);
+insert into corpus.embedding_2 select * from corpus.embedding_1;
+select corpus.build_graph('main', 2)
+"""
+GRAPHS = """
+select
+    index_id, graph_rows is not null as counted,
+    to_regclass('corpus.' || table_name || '_graph') is not null as there,
+    coalesce('vacuum_index_cleanup=off' = any(reloptions), false) as spared, removed
+from corpus.vector_index join pg_class on pg_class.oid = to_regclass('corpus.' || table_name) order by index_id
 """
 
 
@@ -146,6 +160,44 @@ def test_a_few_removals_leave_the_graph_as_it_is_until_they_are_old(tools, owner
     assert CHUNKS == renew_worn_graph(tools, RUN, age=timedelta(0))
 
 
+@pytest.mark.parametrize(
+    "state", ["state = 'building'", "state = 'retired', kept_until = now() + interval '1 day'"]
+)
+def test_a_worn_graph_beside_the_one_in_force_goes_and_its_vectors_stay(tools, owner, state):
+    """Nobody renews it: erased vectors would stay in its pages for good.  It is built again when it is wanted."""
+    _build_beside(owner)
+    owner.execute(f"update corpus.vector_index set {state} where index_id = 2")
+    count = "update corpus.vector_index set removed = 1, removed_since = now() - interval '%s days' where index_id = 2"
+    owner.execute(count % 29)
+    assert 0 == build_search_indexes(tools, RUN, ingestion_id="any")["graphs_dropped"]
+    owner.execute(count % 31)
+
+    assert 1 == build_search_indexes(tools, RUN, ingestion_id="any")["graphs_dropped"]
+
+    first, second = owner.execute(GRAPHS).fetchall()
+    assert (True, True, True) == tuple(first[name] for name in ("counted", "there", "spared"))
+    assert (False, False, False, 0) == tuple(
+        second[name] for name in ("counted", "there", "spared", "removed")
+    )
+    assert [{"n": CHUNKS}] == owner.execute("select count(*) as n from corpus.embedding_2").fetchall()
+    assert build_graph(tools, RUN, 2)
+
+
+def test_a_graph_beside_the_one_in_force_that_is_in_use_is_left_for_the_next_publication(
+    scratch, database, tools, owner
+):
+    """Dropping it waits for whoever reads it, and everybody would wait behind."""
+    _build_beside(owner)
+    owner.execute("update corpus.vector_index set removed = 2000, removed_since = now() where index_id = 2")
+    with psycopg.connect(scratch.url(database, "app")) as reading:
+        reading.execute("select set_config('plumbline.tenant', 'main', true)")
+        reading.execute("select from corpus.embedding_2 limit 1")
+
+        assert 0 == renewing.drop_worn_graphs(tools, RUN)
+
+    assert 1 == renewing.drop_worn_graphs(tools, RUN)
+
+
 def test_a_share_counts_only_above_the_least(tools, owner):
     """Both must be passed."""
     owner.execute("update corpus.vector_index set removed = 990, removed_since = now()")
@@ -222,6 +274,12 @@ def test_an_ingestion_under_way_goes_on_after_a_renewal(tools, owner):
     assert [{"index_id": 2, "state": "scanned"}] == owner.execute(
         "select index_id, state from corpus.ingestion"
     ).fetchall()
+
+
+def _build_beside(owner):
+    """An index of another model, with a graph, which is number 2."""
+    for statement in BESIDE.split(";"):
+        owner.execute(statement)
 
 
 def test_the_recall_of_the_fixture_can_be_measured(app, owner):

@@ -5,7 +5,8 @@ from corpus.index_versions() as version
 left join lateral (
     select *
     from corpus.index_comparison as one
-    where one.index_id = version.index_id and one.comparison_id = coalesce(version.compared_by, one.comparison_id)
+    -- What its swap was based on may be of a version whose vectors it took over.
+    where one.comparison_id = version.compared_by or (version.compared_by is null and one.index_id = version.index_id)
     order by one.compared_at desc
     limit 1
 ) as compared on version.state = 'building' or version.compared_by is not null
