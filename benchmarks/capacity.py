@@ -53,7 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--graph-up-to", type=int, default=10_000, help="sizes above this get no graph, which takes longest"
     )
     parser.add_argument("--page", action="store_true", help="draw docs/scale.md from the committed results")
-    parser.set_defaults(latency_ms=0)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -76,7 +75,7 @@ def _measured(documents: int, options: argparse.Namespace) -> dict[str, Any]:
         root = Path(folder)
         root.chmod(0o755)
         size = write_documents(root / "inbox", documents)
-        with Server(root / "postgres", durable=True) as server, fake_server(options) as model:
+        with Server(root / "postgres", durable=True) as server, fake_server(options.dimensions) as model:
             stages = _Stages(Bench(Scratch(server), model, root / "inbox", options.dimensions))
             measured = stages.measure(documents, graph=documents <= options.graph_up_to)
             return {"documents": documents, "source_bytes": size, **measured}

@@ -49,7 +49,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         root.chmod(0o755)
         inbox = root / "inbox"
         shutil.copytree(options.documents, inbox)
-        with scratch_server(root / "postgres") as scratch, fake_server(options) as model:
+        with (
+            scratch_server(root / "postgres") as scratch,
+            fake_server(options.dimensions, options.latency_ms) as model,
+        ):
             bench = Bench(scratch, model, inbox, options.dimensions)
             first = bench.phase("first")
             index = bench.step("index")
@@ -190,10 +193,10 @@ class Bench:
 
 
 @contextlib.contextmanager
-def fake_server(options: argparse.Namespace) -> Iterator[str]:
+def fake_server(dimensions: int, latency_ms: float = 0.0) -> Iterator[str]:
     """Run the zero-work embedding server; yield its address."""
-    command = [sys.executable, "-m", "benchmarks.fake_embeddings", "--latency-ms", str(options.latency_ms)]
-    command += ["--dimensions", str(options.dimensions)]
+    command = [sys.executable, "-m", "benchmarks.fake_embeddings", "--latency-ms", str(latency_ms)]
+    command += ["--dimensions", str(dimensions)]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdin  # noqa: S101
     assert server.stdout  # noqa: S101

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, KeysView, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -64,13 +64,23 @@ class Mark:
 def flags(text: str, terms: Terms) -> list[str]:
     """Return the names of the rules that find something in a text with these terms, in their order.  Pure."""
     present = terms.occurrences.keys()
-    tried = [rule for rule in rules() if not any(map(present.isdisjoint, rule.words))]
+    tried = [] if present.isdisjoint(_first_words()) else _tried(present)
     lower = text.lower() if tried else ""
     found = [rule.name for rule in tried if rule.finds(lower)]
     found += [
         mark.name for mark in marks() if any(map(text.__contains__, mark.holds)) and mark.pattern.search(text)
     ]
     return found
+
+
+def _tried(present: KeysView[bytes]) -> list[Rule]:
+    return [rule for rule in rules() if not any(map(present.isdisjoint, rule.words))]
+
+
+@cache
+def _first_words() -> frozenset[bytes]:
+    """The smallest group of words of each rule: a text that holds none of them needs no rule tried."""
+    return frozenset().union(*(min(rule.words, key=len) for rule in rules()))
 
 
 def said(name: str) -> str:
