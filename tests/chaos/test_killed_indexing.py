@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +13,6 @@ import pytest
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
 from plumbline.corpus.ingesting import load
-from plumbline.embedded.scratch import Scratch
 from plumbline.localmodel.testing import RunningServer
 
 STAGES = {
@@ -33,26 +30,14 @@ STAGES = {
 
 @pytest.fixture
 def start(
-    scratch: Scratch, database: str, model_server: RunningServer, tmp_path: Path
+    in_a_process: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Build, compare and swap in a process of its own."""
     questions = tmp_path / "questions.jsonl"
     questions.write_text(json.dumps({"id": "q", "text": "Which quay has 7?", "relevant": ["007.md"]}))
 
     def once(statement: str = "never", times: int = 1) -> subprocess.CompletedProcess[str]:
-        environment = {
-            **os.environ,
-            "AIRFLOW_CONN_PLUMBLINE_DB": scratch.url(database, "app"),
-            "AIRFLOW_CONN_PLUMBLINE_KEEPER": scratch.url(database, "keeper"),
-            "PLUMBLINE_LOCAL_MODEL_URL": model_server.base_url,
-            "PLUMBLINE_TENANT": "main",
-        }
-        environment.pop("AIRFLOW_CONN_PLUMBLINE_OPENAI", None)
-        script = Path(__file__).with_name("killed_indexing.py")
-        command = [sys.executable, str(script), str(questions), statement, str(times)]
-        return subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
+        return in_a_process("killed_indexing.py", questions, statement, times)
 
     return once
 

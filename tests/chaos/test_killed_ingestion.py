@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,24 +91,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def start(
-    scratch: Scratch, database: str, model_server: RunningServer
+    in_a_process: Callable[..., subprocess.CompletedProcess[str]],
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run an ingestion in a process of its own."""
 
     def once(folder: Path, statement: str = "never", times: int = 1) -> subprocess.CompletedProcess[str]:
-        environment = {
-            **os.environ,
-            "AIRFLOW_CONN_PLUMBLINE_DB": scratch.url(database, "app"),
-            "AIRFLOW_CONN_PLUMBLINE_KEEPER": scratch.url(database, "keeper"),
-            "PLUMBLINE_LOCAL_MODEL_URL": model_server.base_url,
-            "PLUMBLINE_TENANT": "main",
-        }
-        environment.pop("AIRFLOW_CONN_PLUMBLINE_OPENAI", None)
-        script = Path(__file__).with_name("killed_ingestion.py")
-        command = [sys.executable, str(script), str(folder), statement, str(times)]
-        return subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
+        return in_a_process("killed_ingestion.py", folder, statement, times)
 
     return once
 

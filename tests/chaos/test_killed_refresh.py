@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -18,7 +15,6 @@ import pytest
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
 from plumbline.corpus.configuring import Configuration, add_source
-from plumbline.embedded.scratch import Scratch
 
 PAGES = 6
 STAGES = {
@@ -57,22 +53,12 @@ def site() -> Iterator[SimpleNamespace]:
 
 @pytest.fixture
 def look(
-    scratch: Scratch, database: str, site: SimpleNamespace
+    in_a_process: Callable[..., subprocess.CompletedProcess[str]], site: SimpleNamespace
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Look at the source in a process of its own."""
 
     def once(statement: str = "never", times: int = 1) -> subprocess.CompletedProcess[str]:
-        environment = {
-            **os.environ,
-            "AIRFLOW_CONN_PLUMBLINE_DB": scratch.url(database, "app"),
-            "AIRFLOW_CONN_PLUMBLINE_KEEPER": scratch.url(database, "keeper"),
-            "PLUMBLINE_TENANT": "main",
-        }
-        script = Path(__file__).with_name("killed_refresh.py")
-        command = [sys.executable, str(script), "tides", str(site.port), statement, str(times)]
-        return subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
+        return in_a_process("killed_refresh.py", "tides", site.port, statement, times)
 
     return once
 

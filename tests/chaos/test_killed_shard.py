@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +14,6 @@ from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
 from plumbline.corpus.publishing import publish_index
 from plumbline.corpus.scanning import scan_source
-from plumbline.embedded.scratch import Scratch
 from plumbline.localmodel.testing import RunningServer
 
 A_PAGE = 256
@@ -49,24 +46,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def work(
-    scratch: Scratch, database: str, model_server: RunningServer
+    in_a_process: Callable[..., subprocess.CompletedProcess[str]],
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Prepare a shard in a process of its own."""
 
     def once(plan: dict[str, object], shard: int, statement: str = "never", times: int = 1) -> object:
-        environment = {
-            **os.environ,
-            "AIRFLOW_CONN_PLUMBLINE_DB": scratch.url(database, "app"),
-            "AIRFLOW_CONN_PLUMBLINE_KEEPER": scratch.url(database, "keeper"),
-            "PLUMBLINE_LOCAL_MODEL_URL": model_server.base_url,
-            "PLUMBLINE_TENANT": "main",
-        }
-        environment.pop("AIRFLOW_CONN_PLUMBLINE_OPENAI", None)
-        script = Path(__file__).with_name("killed_shard.py")
-        command = [sys.executable, script, plan["ingestion_id"], str(shard), statement, str(times)]
-        return subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
+        return in_a_process("killed_shard.py", plan["ingestion_id"], shard, statement, times)
 
     return once
 

@@ -22,8 +22,8 @@ from plumbline.core.tools import Tools
 from plumbline.corpus.indexing import lacks
 from plumbline.corpus.search import prepare, rank
 from plumbline.corpus.tokens import count
-from plumbline.corpus.versions import NoSuchIndex, Version, version_of
-from plumbline.models import Door, Usage, endpoint_of, with_model
+from plumbline.corpus.versions import NoSuchIndex, Version, endpoint_for, version_of
+from plumbline.models import Door, Usage, endpoint_of
 from plumbline.privacy.minimise import minimise
 
 if TYPE_CHECKING:
@@ -230,12 +230,12 @@ def one_in_the_making(session: db.Session) -> int:
 def _ask(
     tools: Tools, run: Run, version: Version, questions: Sequence[Question], limit: int
 ) -> tuple[list[Found], Usage]:
-    base = endpoint_of(tools.settings, tools.provider)
-    door = Door(tools, run, endpoint=with_model(base, version["model"], version["dimensions"]))
+    door = Door(tools, run, endpoint=endpoint_for(tools, version))
     # In full requests; each search then finds its answer.
     with door.embedding(use="search_query") as stream:
         for question in questions:
             stream.add(question.text, count(minimise(question.text)))
+    base = endpoint_of(tools.settings, tools.provider)
     told: Mapping[str, Any] = {
         **version, "instead_of_model": base.model, "instead_of_dimensions": base.dimensions
     }  # fmt: skip

@@ -26,8 +26,16 @@ from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
 from plumbline.corpus.planning import priced, want
 from plumbline.corpus.preparing import EMBED_CHUNK
-from plumbline.corpus.versions import NoSuchIndex, Version, endpoint_in_force, known, opened
-from plumbline.models import Door, Endpoint, PriceUnknown, endpoint_of, with_model
+from plumbline.corpus.versions import (
+    NoSuchIndex,
+    Version,
+    endpoint_for,
+    endpoint_in_force,
+    known,
+    opened,
+    version_of,
+)
+from plumbline.models import Door, Endpoint, PriceUnknown, with_model
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
@@ -151,9 +159,7 @@ def complete(tools: Tools, run: Run, version: Version, progress: Progress = lamb
         Overtaken: After so many rounds some were still missing.
         NoSuchIndex: Its table was dropped meanwhile.
     """
-    endpoint = with_model(
-        endpoint_of(tools.settings, tools.provider), version["model"], version["dimensions"]
-    )
+    endpoint = endpoint_for(tools, version)
     corpus, lacking = _state(tools, run, version)
     if not lacking:
         return _bought(0, None)
@@ -225,16 +231,13 @@ def _wanted(
     tools: Tools, run: Run, model: str | None, dimensions: int | None, index_id: int | None
 ) -> tuple[Endpoint, DictRow | None]:
     """Which index is meant: its endpoint, and its row, if there is one."""
-    base = endpoint_of(tools.settings, tools.provider)
     if index_id is not None:
         with tools.db.transaction(run.tenant) as session:
-            version = db.row(session, "corpus/select_index_version", index_id=index_id)
-        if version is None:
-            raise NoSuchIndex(f"There is no index {index_id}: `plumbline index` lists those that there are.")
-        return with_model(base, version["model"], version["dimensions"]), version
+            asked = version_of(session, index_id)
+        return endpoint_for(tools, asked), asked
     if model is None and dimensions is None:
-        version = _only_one_in_the_making(tools, run)
-        return with_model(base, version["model"], version["dimensions"]), version
+        making = _only_one_in_the_making(tools, run)
+        return endpoint_for(tools, making), making
     endpoint = with_model(endpoint_in_force(tools, run), model, dimensions)
     version = known(tools, run, endpoint.model, endpoint.dimensions)
     if version is not None and version["state"] == "in_force":

@@ -23,8 +23,8 @@ from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
 from plumbline.corpus.comparing import one_in_the_making
 from plumbline.corpus.indexing import MOST_ROUNDS, Overtaken, Progress, build_graph, complete, lacks
-from plumbline.corpus.versions import NoSuchIndex, Version, enforce, version_of
-from plumbline.models import Door, endpoint_of, with_model
+from plumbline.corpus.versions import NoSuchIndex, Version, endpoint_for, enforce, version_of
+from plumbline.models import Door, endpoint_of
 from plumbline.provenance.checks import gate
 
 if TYPE_CHECKING:
@@ -215,5 +215,4 @@ def _put_into_force(
 
 
 def _door(tools: Tools, run: Run, version: Version) -> Door:
-    base = endpoint_of(tools.settings, tools.provider)
-    return Door(tools, run, endpoint=with_model(base, version["model"], version["dimensions"]))
+    return Door(tools, run, endpoint=endpoint_for(tools, version))

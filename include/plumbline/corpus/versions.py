@@ -49,6 +49,16 @@ def standing_in(endpoint: Endpoint, version: Version | None) -> Endpoint:
     return with_model(endpoint, version["model"], version["dimensions"])
 
 
+def endpoint_for(tools: Tools, version: Version) -> Endpoint:
+    """
+    Return the endpoint that fills an index version, whichever is in force.
+
+    Raises:
+        Misconfigured: The model of the version cannot be had at the address of the Connection.
+    """
+    return with_model(endpoint_of(tools.settings, tools.provider), version["model"], version["dimensions"])
+
+
 def endpoint_in_force(tools: Tools, run: Run) -> Endpoint:
     """
     Return the endpoint that ingestions and searches of the tenant use now.

@@ -7,7 +7,9 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
@@ -72,3 +74,19 @@ def rows(tools: Tools) -> Callable[..., list[dict[str, object]]]:
             return session.execute(query, parameters or None).fetchall()
 
     return ask
+
+
+@pytest.fixture
+def owner(scratch, database):
+    """A session of the owner, set to the tenant."""
+    with psycopg.connect(scratch.url(database, "owner"), autocommit=True, row_factory=dict_row) as session:
+        session.execute("select set_config('plumbline.tenant', 'main', false)")
+        yield session
+
+
+@pytest.fixture
+def app(scratch, database):
+    """A session of the application, set to the tenant."""
+    with psycopg.connect(scratch.url(database, "app"), autocommit=True, row_factory=dict_row) as session:
+        session.execute("select set_config('plumbline.tenant', 'main', false)")
+        yield session

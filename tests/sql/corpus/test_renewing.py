@@ -67,22 +67,6 @@ def database(scratch, many):
     scratch.drop_database(name)
 
 
-@pytest.fixture
-def owner(scratch, database):
-    """A session of the owner, set to the tenant."""
-    with psycopg.connect(scratch.url(database, "owner"), autocommit=True, row_factory=dict_row) as session:
-        session.execute("select set_config('plumbline.tenant', 'main', false)")
-        yield session
-
-
-@pytest.fixture
-def app(scratch, database):
-    """A session of the application, set to the tenant."""
-    with psycopg.connect(scratch.url(database, "app"), autocommit=True, row_factory=dict_row) as session:
-        session.execute("select set_config('plumbline.tenant', 'main', false)")
-        yield session
-
-
 def in_force(owner):
     """The version that searches use."""
     return owner.execute("select * from corpus.vector_index where state = 'in_force'").fetchone()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 CHUNKS = 12_000
 """Of which one in 101 is a text."""
@@ -89,22 +88,6 @@ def database(scratch, many):
 def keeper(scratch, database):
     """A session of the keeper, set to the tenant."""
     with psycopg.connect(scratch.url(database, "keeper"), autocommit=True) as session:
-        session.execute("select set_config('plumbline.tenant', 'main', false)")
-        yield session
-
-
-@pytest.fixture
-def owner(scratch, database):
-    """A session of the owner, set to the tenant."""
-    with psycopg.connect(scratch.url(database, "owner"), autocommit=True, row_factory=dict_row) as session:
-        session.execute("select set_config('plumbline.tenant', 'main', false)")
-        yield session
-
-
-@pytest.fixture
-def app(scratch, database):
-    """A session of the application, set to the tenant."""
-    with psycopg.connect(scratch.url(database, "app"), autocommit=True, row_factory=dict_row) as session:
         session.execute("select set_config('plumbline.tenant', 'main', false)")
         yield session
 

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
 from plumbline.core import db
 from plumbline.core.receipts import Run
-from plumbline.core.stores import ObjectGone, StoreAway, StoreUnusable
+from plumbline.core.stores import ObjectGone, Store, StoreAway, StoreUnusable
 from plumbline.core.tools import Tools
 from plumbline.corpus import intake
 from plumbline.corpus.intake import Moved
@@ -56,11 +57,16 @@ class Folder:
         return intake.fetch(self.location, path, expected_sha256=expected_sha256)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Fetched:
     tools: Tools
     run: Run
     source: Source
+
+    @cached_property
+    def _store(self) -> Store:
+        """Opened once: to open one asks Airflow for its connection."""
+        return self.tools.open_store(self.source.location)
 
     def scan(self) -> Iterator[Found | Refusal]:
         """Yield what was fetched; a server-side cursor, so that memory does not grow with the source."""
@@ -74,11 +80,10 @@ class _Fetched:
         """Read a page from where it was kept, and any other document from its source again."""
         keys = {"source_id": self.source.source_id, "path": path, "sha256": expected_sha256}
         with self.tools.db.transaction(self.run.tenant) as session:
-            content = db.value(session, "corpus/select_item_content", **keys)
-            address = db.value(session, "corpus/select_item_address", **keys)
-        if content is not None:
-            return bytes(content)
-        content = None if address is None else self._read(address)
+            item = db.row(session, "corpus/select_item", **keys)
+        if item is not None and item["content"] is not None:
+            return bytes(item["content"])
+        content = None if item is None else self._read(item["address"])
         if content is None or sha256(content).digest() != expected_sha256:
             raise Moved(
                 f"{path} has changed since its source was looked at; the next run reads it as it is then."
@@ -88,7 +93,7 @@ class _Fetched:
     def _read(self, address: str) -> bytes | None:
         if self.source.kind == "store":
             try:
-                return self.tools.open_store(self.source.location).read(address, MAX_BYTES)
+                return self._store.read(address, MAX_BYTES)
             except ObjectGone:
                 return None
             except (StoreUnusable, StoreAway) as error:

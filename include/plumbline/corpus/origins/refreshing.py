@@ -143,13 +143,12 @@ class _Look:
     def carry_out(self) -> Receipt:
         """Look at every document, then take for gone what was not there."""
         with self._tools.db.transaction(self._run.tenant) as session:
-            began = db.value(session, "corpus/begin_look", **self._keys)
-            row = db.row(session, "corpus/select_source", **self._keys)
-        if began is None or row is None:
+            row = db.row(session, "corpus/begin_look", **self._keys)
+        if row is None:
             raise _forgotten(self._target)
         refreshed_as = _fingerprint(self._target)
         if refreshed_as is None or refreshed_as != row["refreshed_as"] or row["problem"] is not None:
-            seen = self._write(self._changes(began))
+            seen = self._write(self._changes(row["look_began_at"]))
             self._sweep(seen)
         else:
             self._counted["same"] = len(self._known)

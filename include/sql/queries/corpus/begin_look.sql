@@ -2,4 +2,4 @@
 update corpus.source
 set look_began_at = case when look_began_at > now() - interval '1 day' then look_began_at else now() end
 where source_id = %(source_id)s and configured_at is not null
-returning look_began_at
+returning look_began_at, refreshed_as, problem
