@@ -44,8 +44,13 @@ def open_store(address: str) -> AirflowStore:
         raise StoreUnusable(f"{address} is no object store; a folder is a source of the kind folder.")
     from airflow.sdk import Connection, ObjectStoragePath
     from airflow.sdk.exceptions import AirflowNotFoundException
+    from airflow.sdk.io import has_fs
     from fsspec.implementations.local import LocalFileSystem
 
+    if not has_fs(scheme):  # before the connection: without the provider, no connection helps
+        needed = _PROVIDERS.get(scheme)
+        advice = f": install {needed}" if needed else ""
+        raise StoreUnusable(f"No installed provider of Airflow opens {scheme}://{advice}.")
     try:
         path = ObjectStoragePath(address)
         if path.conn_id:
@@ -56,10 +61,6 @@ def open_store(address: str) -> AirflowStore:
     except AirflowNotFoundException as error:
         message = f"{address} names a connection that Airflow does not know; AIRFLOW_CONN_… in .env is one way to it."
         raise UnknownConnection(message) from error
-    except (ImportError, ValueError) as error:
-        needed = _PROVIDERS.get(scheme)
-        advice = f": install {needed}" if needed else ""
-        raise StoreUnusable(f"No installed provider of Airflow opens {scheme}://{advice}.") from error
 
 
 @dataclass(frozen=True, slots=True)

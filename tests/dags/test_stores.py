@@ -103,6 +103,7 @@ def test_what_is_not_there_is_never_an_empty_list(bucket: Any) -> None:
         (" file:///etc", "is no object store"),
         ("gs://keys@docs/kb", "install apache-airflow-providers-google"),
         ("wrong://docs", "No installed provider"),
+        ("gs://unknown@docs/kb", "install apache-airflow-providers-google"),
         ("s3://unknown@docs/kb", "names a connection that Airflow does not know"),
     ],
 )
