@@ -14,10 +14,12 @@ from rich.text import Text
 
 from plumbline.cli.app import app, notes
 from plumbline.core.errors import PlumblineError
+from plumbline.core.memory import cycles_left_at_exit
 
 
 def main() -> None:
     """Run the command line, and turn an expected error into one sentence."""
+    cycles_left_at_exit()
     for word in sys.argv[1:]:
         if not _is_text(word):
             told = os.fsencode(word).decode("utf-8", "backslashreplace")

@@ -112,13 +112,14 @@ class Terms:
 
     def tsvector(self) -> bytes:
         """Return the tsvector in the binary form of COPY."""
+        terms, numbers = self.occurrences, self.occurrences.values()
+        lexemes = [b""] * (2 * len(terms))
+        lexemes[::2] = terms
         try:
-            lexemes = [term + _POSITIONS[number] for term, number in self.occurrences.items()]
+            lexemes[1::2] = map(_POSITIONS.__getitem__, numbers)
         except IndexError:
-            lexemes = [
-                term + _POSITIONS[min(MOST_OCCURRENCES, number)] for term, number in self.occurrences.items()
-            ]
-        return len(lexemes).to_bytes(4, "big") + b"".join(lexemes)
+            lexemes[1::2] = [_POSITIONS[min(MOST_OCCURRENCES, number)] for number in numbers]
+        return len(terms).to_bytes(4, "big") + b"".join(lexemes)
 
 
 class TermsDumper(Dumper):

@@ -6,7 +6,8 @@ insert into lineage.edge (
 select
     vector.tenant, %(run_id)s, 'chunk', vector.chunk_id, 'vector', vector.chunk_id, %(table_name)s, vector.answer_key, %(model)s,
     %(code_version)s
-from {embedding} as vector
-join corpus.chunk on chunk.chunk_id = vector.chunk_id
-left join corpus.staged_document as staged on staged.document_id = chunk.document_id and staged.source_id = %(source_id)s
+from corpus.document
+join corpus.chunk on chunk.document_id = document.document_id
+join {embedding} as vector on vector.chunk_id = chunk.chunk_id
+left join corpus.staged_document as staged on staged.document_id = document.document_id and staged.source_id = %(source_id)s
 where staged.document_id is null
