@@ -10,20 +10,34 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
+import threading
 from collections.abc import Iterator
 
 _ALLOCATIONS = 50_000  # between two looks, instead of some hundreds
 
+_changing = threading.Lock()
+_usual: list[tuple[int, int, int]] = []
+"""What the collector was set to, once for every block that has begun and not ended; the first is the true one."""
+
 
 @contextlib.contextmanager
 def cycles_sought_rarely() -> Iterator[None]:
-    """Have the collector of cycles, where it is on, look far less often than usual, until the block ends."""
-    usual = gc.get_threshold()
-    gc.set_threshold(max(usual[0], _ALLOCATIONS) if usual[0] else 0, *usual[1:])
+    """
+    Have the collector of cycles, where it is on, look far less often than usual, until the block ends.
+
+    Where blocks of several threads overlap, until the last of them ends.
+    """
+    with _changing:
+        _usual.append(_usual[0] if _usual else gc.get_threshold())
+        allocations, *others = _usual[0]
+        gc.set_threshold(max(allocations, _ALLOCATIONS) if allocations else 0, *others)
     try:
         yield
     finally:
-        gc.set_threshold(*usual)
+        with _changing:
+            usual = _usual.pop()
+            if not _usual:
+                gc.set_threshold(*usual)
 
 
 def cycles_left_at_exit() -> None:
