@@ -195,7 +195,7 @@ class Bench:
 @contextlib.contextmanager
 def fake_server(dimensions: int, latency_ms: float = 0.0) -> Iterator[str]:
     """Run the zero-work embedding server; yield its address."""
-    command = [sys.executable, "-m", "benchmarks.fake_embeddings", "--latency-ms", str(latency_ms)]
+    command = [sys.executable, "-m", "benchmarks.fake_model", "--latency-ms", str(latency_ms)]
     command += ["--dimensions", str(dimensions)]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdin  # noqa: S101

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from psycopg.rows import DictRow
 
     from plumbline.core.db import Session
-    from plumbline.models import EmbeddingStream
+    from plumbline.models import TextStream
 
 PAGE = 1_000
 """Chunks that are bought, and then kept in one transaction."""
@@ -284,9 +284,7 @@ def _state(tools: Tools, run: Run, version: Version) -> tuple[DictRow, int]:
         return corpus, lacks(session, version)
 
 
-def _round(
-    tools: Tools, run: Run, version: Version, stream: EmbeddingStream, told: Callable[[int], None]
-) -> int:
+def _round(tools: Tools, run: Run, version: Version, stream: TextStream, told: Callable[[int], None]) -> int:
     """Go once through all that is missing."""
     after, given = UUID(int=0), 0
     select = db.on_embeddings("corpus/select_vectors_missing", version["table_name"])
@@ -308,11 +306,11 @@ def _round(
         told(given)
 
 
-def _tell(progress: Progress, stream: EmbeddingStream, done: int, lacking: int) -> None:
+def _tell(progress: Progress, stream: TextStream, done: int, lacking: int) -> None:
     progress(f"embedding: {done:,} of {max(done, lacking):,} chunks, ${stream.usage.cost_usd:.6f}")
 
 
-def _bought(given: int, stream: EmbeddingStream | None) -> Receipt:
+def _bought(given: int, stream: TextStream | None) -> Receipt:
     if stream is None:
         return {"given": 0, "bought": 0, "reused": 0, "requests": 0, "tokens": 0, "cost_usd": "0"}
     usage = stream.usage

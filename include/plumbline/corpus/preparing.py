@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from psycopg.rows import DictRow
 
     from plumbline.core.db import Session
-    from plumbline.models import EmbeddingStream
+    from plumbline.models import TextStream
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ def _door(tools: Tools, run: Run, plan: DictRow) -> Door:
 
 
 def _stage(
-    tools: Tools, run: Run, plan: DictRow, shard: int, stream: EmbeddingStream, chunk_tokens: int
+    tools: Tools, run: Run, plan: DictRow, shard: int, stream: TextStream, chunk_tokens: int
 ) -> Receipt:
     documents = chunks = refused = 0
     origin = origin_of(tools, run, source_from(plan))
@@ -211,7 +211,7 @@ def _prepare(
     plan: DictRow,
     origin: Origin,
     files: Sequence[DictRow],
-    stream: EmbeddingStream,
+    stream: TextStream,
     chunk_tokens: int,
 ) -> _Page:
     """
@@ -274,7 +274,7 @@ def _words_of(extracted: Extracted, chunks: Iterable[Chunk]) -> list[tuple[Chunk
 
 
 def _chunk_rows(
-    run: Run, document: UUID, chunks: Sequence[tuple[Chunk, str, Terms]], stream: EmbeddingStream
+    run: Run, document: UUID, chunks: Sequence[tuple[Chunk, str, Terms]], stream: TextStream
 ) -> Iterator[tuple[object, ...]]:
     ids = chunk_ids(document, [piece.sha256 for piece, _, _ in chunks])
     for (piece, text, terms), chunk_id in zip(chunks, ids, strict=True):
@@ -337,7 +337,7 @@ def _copy(session: Session, name: str, types: tuple[str, ...], rows: list[tuple[
             copy.write_row(row)
 
 
-def _give_missing_vectors(tools: Tools, run: Run, plan: DictRow, stream: EmbeddingStream) -> Receipt:
+def _give_missing_vectors(tools: Tools, run: Run, plan: DictRow, stream: TextStream) -> Receipt:
     """Buy, for an index in the making, the vectors of what is published already."""
     after, given = UUID(int=0), 0
     select = db.on_embeddings("corpus/select_chunks_without_vector", plan["table_name"])

@@ -7,20 +7,21 @@ sent within the second, and an answer in hand is kept before anything else happe
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import random
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import psycopg
 
 from plumbline.core.db import DatabaseFull, DatabaseUnreachable
 from plumbline.core.errors import PlumblineError
-from plumbline.models import transport, wire
+from plumbline.models import transport
+from plumbline.models.background import Background, Stopped
+from plumbline.models.calls import About, Billed, Bought, Call, Service, Unusable
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.errors import (
     AnswerUnusable,
@@ -32,19 +33,13 @@ from plumbline.models.errors import (
     ProviderUnreachable,
     RetryLater,
 )
-from plumbline.models.ledger import Call, Claim, Ledger
+from plumbline.models.ledger import Claim, Ledger
 from plumbline.models.policy import REFUSED_KEY, Happened, History, Outcome, Policy, Verdict, decide, pause
-from plumbline.models.prices import Price
+from plumbline.models.prices import PriceList
 from plumbline.models.requests import Input, Usage, total_tokens
 from plumbline.models.throttle import Throttle
 
 log = logging.getLogger(__name__)
-
-_PATH = "/embeddings"
-
-
-class Stopped(Exception):
-    """The stream was stopped before this request was sent."""
 
 
 class Buyer:
@@ -53,33 +48,20 @@ class Buyer:
     def __init__(
         self,
         endpoint: Endpoint,
+        service: Service[Any],
         ledger: Ledger,
         throttle: Throttle,
         policy: Policy,
-        stop: threading.Event,
-        count: Callable[[Usage], None],
+        background: Background,
     ) -> None:
-        self._count = count
         self._endpoint = endpoint
+        self._service = service
         self._ledger = ledger
         self._throttle = throttle
         self._policy = policy
-        self._stop = stop
-        self._give_up = threading.Event()
-        self._counting = threading.Lock()
-        self._in_hand = 0
+        self._background = background
 
-    @property
-    def in_hand(self) -> int:
-        """How many answers are here that the database has not taken yet."""
-        with self._counting:
-            return self._in_hand
-
-    def give_up(self) -> None:
-        """Hold no answer any longer than its next attempt: the process is about to end."""
-        self._give_up.set()
-
-    def buy(self, use: str, wanted: Sequence[Input], price: Price) -> None:
+    def buy(self, use: str, wanted: Sequence[Input], prices: PriceList, about: About = About()) -> None:  # noqa: B008 - frozen
         """
         Return when every input has an answer in the book, bought here or by others; count what was used.
 
@@ -90,17 +72,17 @@ class Buyer:
         remaining, bought, polls = list(wanted), 0, 0
         paced: int | None = None
         while remaining:
-            paced = self._pace(total_tokens(remaining)) if paced is None else paced
-            claim = self._ledger.claim(use, remaining, price, self._body)
+            paced = self._pace(total_tokens(remaining) + about.tokens_out) if paced is None else paced
+            claim = self._ledger.claim(use, remaining, prices, about)
             self._finish(claim)
             ended = True
             if claim.call is not None:
-                self._return_unused(paced - claim.call.tokens_planned)
+                self._return_unused(paced - claim.call.tokens_planned - about.tokens_out)
                 paced = None
                 used = self._perform(claim.call, History())
                 ended = used is not None
                 bought += used.bought if used else 0
-                self._count(used or Usage())
+                self._background.count(used or Usage())
             elif claim.elsewhere:
                 self._wait(min(1.0, 0.05 * 2**polls))
                 polls = min(polls + 1, 5)
@@ -108,17 +90,17 @@ class Buyer:
                 remaining = [item for item in remaining if item.key in claim.elsewhere]
         if paced is not None:
             self._throttle.give_back(paced)
-        self._count(Usage(reused=len(wanted) - bought))
+        self._background.count(Usage(reused=len(wanted) - bought))
 
     def repeat(self, call: Call) -> None:
         """Send a call of a dead process again, under its own key, and settle it."""
         request = self._ledger.request_of(call)
         if request is None:
             return
-        self._pace(call.tokens_planned)
+        self._pace(call.tokens_planned + call.tokens_out)
         used = self._perform(replace(call, request=request), History(maybe_billed=True))
         if used is not None:
-            self._count(replace(used, bought=0, recovered=1))
+            self._background.count(replace(used, bought=0, recovered=1))
 
     def _finish(self, claim: Claim) -> None:
         """Repeat what was taken over from dead processes; what may not be repeated needs a person."""
@@ -131,13 +113,9 @@ class Buyer:
         for call in claim.adopted:
             self.repeat(call)
 
-    def _body(self, inputs: Sequence[Input]) -> bytes:
-        fewer = self._endpoint.dimensions if self._endpoint.shortened else None
-        return wire.embeddings_body(self._endpoint.model, [item.text for item in inputs], fewer)
-
     def _pace(self, tokens: int) -> int:
         self._throttle.take(tokens)
-        if self._stop.is_set():
+        if self._background.stop.is_set():
             self._throttle.give_back(tokens)
             raise Stopped
         return tokens
@@ -147,13 +125,13 @@ class Buyer:
             self._throttle.give_back(tokens, requests=0)
 
     def _wait(self, seconds: float) -> None:
-        if self._stop.wait(seconds):
+        if self._background.stop.wait(seconds):
             raise Stopped
 
     def _perform(self, call: Call, history: History) -> Usage | None:
         """Send a call until it has ended; None when somebody else has ended it meanwhile."""
         while True:
-            outcome = transport.post(self._endpoint, _PATH, call.request, str(call.call_id))
+            outcome = transport.post(self._endpoint, self._service.path, call.request, str(call.call_id))
             history.add(outcome)
             draw = random.random()  # noqa: S311 - spreads pauses, guards nothing
             decision = decide(outcome, history, self._policy, idempotent=self._endpoint.idempotent, draw=draw)
@@ -166,7 +144,7 @@ class Buyer:
             if decision.verdict is not Verdict.REPEAT:
                 self._write_end(call, decision.verdict, outcome, history)
                 raise self._error(call, decision.verdict, outcome, decision.after)
-            if self._stop.wait(decision.after):
+            if self._background.stop.wait(decision.after):
                 self._write_end(
                     call, Verdict.OPEN if history.maybe_billed else Verdict.FAILED, outcome, history
                 )
@@ -174,17 +152,11 @@ class Buyer:
 
     def _settle(self, call: Call, outcome: Outcome, history: History) -> Usage | None:
         try:
-            bought = wire.read_embeddings(
-                outcome.content,
-                inputs=len(call.keys),
-                dimensions=call.dimensions,
-                answers_as=self._endpoint.answers_as,
-            )
-        except wire.Unusable as reason:
-            tokens = wire.billed_tokens(outcome.content)
+            bought = self._service.read(call, outcome.content)
+        except Unusable as reason:
             error = f"The answer is not what was asked for: {reason}."
-            billed = call.tokens_planned if tokens is None else tokens
-            self._ledger.end(call, "failed", error, outcome, history, tokens=billed)
+            billed = self._service.billed(outcome.content)
+            self._ledger.end(call, "failed", error, outcome, history, billed=billed)
             raise AnswerUnusable(
                 f"{self._endpoint.label}: {error} It was billed and is booked as {call.call_id}."
             ) from None
@@ -192,15 +164,14 @@ class Buyer:
         self._throttle.learn(outcome.headers)
         if cost is None:
             return None
-        tokens = call.tokens_planned if bought.tokens is None else bought.tokens
-        return Usage(bought=len(call.keys), requests=1, tokens=tokens, cost_usd=cost)
+        billed = bought.billed
+        tokens = call.tokens_planned if billed.tokens_in is None else billed.tokens_in
+        return Usage(bought=len(call.keys), requests=1, tokens=tokens + billed.tokens_out, cost_usd=cost)
 
-    def _keep(
-        self, call: Call, bought: wire.Embeddings, outcome: Outcome, history: History
-    ) -> Decimal | None:
+    def _keep(self, call: Call, bought: Bought, outcome: Outcome, history: History) -> Decimal | None:
         """Settle; an answer that is paid for is not thrown away because the database is away for minutes."""
         until, failures = time.monotonic() + self._policy.keep_trying, 0
-        with self._holding():
+        with self._background.holding():
             while True:
                 try:
                     return self._ledger.settle(call, bought, outcome, history)
@@ -209,7 +180,7 @@ class Buyer:
                     wait = pause(failures, self._policy, random.random())  # noqa: S311 - spreads pauses, guards nothing
                     left = until - time.monotonic()
                     # The stop of the stream does not end this: what is in hand is paid for.
-                    if wait > left or self._give_up.is_set():
+                    if wait > left or self._background.hurry.is_set():
                         log.error("call %s is answered and cannot be kept; given up", call.call_id)  # noqa: TRY400 - raised below
                         raise
                     log.warning(
@@ -218,17 +189,7 @@ class Buyer:
                         type(error).__name__,
                         left,
                     )
-                    self._give_up.wait(wait)
-
-    @contextlib.contextmanager
-    def _holding(self) -> Iterator[None]:
-        with self._counting:
-            self._in_hand += 1
-        try:
-            yield
-        finally:
-            with self._counting:
-                self._in_hand -= 1
+                    self._background.hurry.wait(wait)
 
     def _write_end(self, call: Call, verdict: Verdict, outcome: Outcome, history: History) -> None:
         said = f"The last attempt ended with {_described(outcome)}."
@@ -236,7 +197,9 @@ class Buyer:
             state = "sent" if verdict is Verdict.OPEN else "unknown"
             self._ledger.leave_open(call, state, f"{said} It may have been billed.", history)
         else:
-            self._ledger.end(call, verdict.value, f"{said} It was not billed.", outcome, history)
+            self._ledger.end(
+                call, verdict.value, f"{said} It was not billed.", outcome, history, billed=Billed(0)
+            )
 
     def _error(self, call: Call, verdict: Verdict, outcome: Outcome, after: float) -> PlumblineError:
         """Return the error that tells the caller how the call ended."""

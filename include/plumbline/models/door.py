@@ -14,16 +14,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from plumbline.core import db
+from plumbline.core.arrays import bytea_array
 from plumbline.core.receipts import Run
 from plumbline.core.sql import statement
 from plumbline.core.tools import Tools
 from plumbline.models import wire
+from plumbline.models.asking import ChatStream
+from plumbline.models.calls import PromptRef
+from plumbline.models.conversation import ChatAnswer, ChatRequest
+from plumbline.models.embeddings import Embedding
 from plumbline.models.endpoints import Endpoint, endpoint_of
 from plumbline.models.identity import Keys
 from plumbline.models.ledger import unanswered
+from plumbline.models.moderating import Judgement, Moderation, judgements
 from plumbline.models.policy import Policy
 from plumbline.models.prices import estimate
-from plumbline.models.streams import EmbeddingStream
+from plumbline.models.streams import TextStream
 from plumbline.privacy.minimise import minimise
 
 _QUESTION = "Which model answers?"
@@ -63,9 +69,27 @@ class Door:
         """The length of its vectors."""
         return self.endpoint.dimensions
 
-    def embedding(self, use: str, sensitivity: str = "internal") -> EmbeddingStream:
-        """Return a stream of texts to embed, for a `with` block; see `EmbeddingStream`."""
-        return EmbeddingStream(self._database, self._run, self.endpoint, self._policy, use, sensitivity)
+    def embedding(self, use: str, sensitivity: str = "internal") -> TextStream:
+        """Return a stream of texts to embed, for a `with` block; see `TextStream`."""
+        return TextStream(self._database, self._run, self.endpoint, self._policy, Embedding, use, sensitivity)
+
+    def moderate(self, use: str, texts: Sequence[str], sensitivity: str = "internal") -> list[Judgement]:
+        """
+        Return what the rules say of each text, by what the moderation says of it now, or said before.
+
+        Raises:
+            PlumblineError: As drawn in `plumbline.models.errors`.
+        """
+        endpoint = self.endpoint.for_moderation()
+        stream = TextStream(self._database, self._run, endpoint, self._policy, Moderation, use, sensitivity)
+        with stream:
+            keys = [
+                stream.add(text, min(len(text.encode()), endpoint.limits.tokens_an_input)) for text in texts
+            ]
+        with self._database.transaction(self._run.tenant) as session:
+            found = db.rows(session, "ledger/select_answers", keys=bytea_array(keys))
+        judged = {judgement.key: judgement for judgement in judgements(use, found)}
+        return [judged[key] for key in keys]
 
     def embed(
         self,
@@ -93,6 +117,40 @@ class Door:
             found = session.cursor(binary=True).execute(query, {"keys": wanted}).fetchall()
         vectors = {bytes(row["key"]): wire.vector_of(bytes(row["vector"])) for row in found}
         return [vectors[key] for key in wanted]
+
+    def chats(
+        self, use: str, *, prompt: PromptRef | None = None, sensitivity: str = "internal"
+    ) -> ChatStream:
+        """Return a stream of questions to the chat model, for a `with` block; see `ChatStream`."""
+        return ChatStream(
+            self._database,
+            self._run,
+            self.endpoint.for_chat(),
+            self._policy,
+            use=use,
+            prompt=prompt,
+            sensitivity=sensitivity,
+        )
+
+    def chat(
+        self,
+        use: str,
+        request: ChatRequest,
+        *,
+        prompt: PromptRef | None = None,
+        sensitivity: str = "internal",
+        user: str | None = None,
+        session: str | None = None,
+    ) -> ChatAnswer:
+        """
+        Ask one question and return its answer, bought now or before.
+
+        Raises:
+            PlumblineError: As drawn in `plumbline.models.errors`.
+        """
+        with self.chats(use, prompt=prompt, sensitivity=sensitivity) as stream:
+            key = stream.add(request, user=user, session=session)
+        return stream.answers([key])[key]
 
     def key(self, use: str, text: str) -> bytes:
         """Return the key under which the embedding of this text is bought, or was."""

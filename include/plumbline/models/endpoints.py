@@ -20,7 +20,11 @@ from plumbline.models.requests import Limits
 
 OPENAI = "https://api.openai.com/v1"
 DEFAULT_MODEL = "text-embedding-3-small"
+DEFAULT_CHAT_MODEL = "gpt-4.1-mini"
+DEFAULT_MODERATION_MODEL = "omni-moderation-latest"
 LOCAL_MODEL = "local-wordllama"
+LOCAL_CHAT_MODEL = "local-extractive"
+LOCAL_MODERATION_MODEL = "local-wordlists"
 EMBEDDED = "embedded"
 """What the book calls the embedded model server, whose port may change."""
 
@@ -35,6 +39,16 @@ _KNOWN: Mapping[str, tuple[int, bool]] = {
     LOCAL_MODEL: (256, True),
 }
 _LOCAL_LIMITS = Limits(requests_per_minute=10_000_000, tokens_per_minute=10_000_000_000)
+_LOCAL_CHAT_LIMITS = replace(_LOCAL_LIMITS, tokens_an_input=128_000)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNamed:
+    """Another model at the same address: its name, how the name begins under which it answers, and its limits."""
+
+    model: str
+    answers_as: str
+    limits: Limits = field(default_factory=lambda: Limits(tokens_an_input=128_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +76,36 @@ class Endpoint:
     region: str | None = None
     timeout: float = 120.0
     patience: float = 60.0
+    chat: ModelNamed = field(default_factory=lambda: ModelNamed(DEFAULT_CHAT_MODEL, DEFAULT_CHAT_MODEL))
+    moderation: ModelNamed = field(
+        default_factory=lambda: ModelNamed(DEFAULT_MODERATION_MODEL, "omni-moderation")
+    )
+
+    def for_chat(self) -> Endpoint:
+        """Return the same address with the model that answers in words."""
+        return self._serving(self.chat)
+
+    def for_moderation(self) -> Endpoint:
+        """Return the same address with the model that says what should not be sent; nothing of it is billed."""
+        return replace(self._serving(self.moderation), idempotent=True)
+
+    def _serving(self, other: ModelNamed) -> Endpoint:
+        return replace(
+            self,
+            model=other.model,
+            answers_as=other.answers_as,
+            limits=other.limits,
+            dimensions=0,
+            shortened=False,
+        )
 
     @property
     def label(self) -> str:
         """Say in a few words which model answers."""
+        length = f"{self.dimensions} dimensions" if self.dimensions else ""
         if self.embedded:
-            return f"{self.model} (embedded stand-in, {self.dimensions} dimensions)"
-        return f"{self.model} at {self.base_url} ({self.dimensions} dimensions)"
+            return f"{self.model} (embedded stand-in{length and f', {length}'})"
+        return f"{self.model} at {self.base_url}{length and f' ({length})'}"
 
 
 def endpoint_of(settings: Settings, provider: Connection | None) -> Endpoint:
@@ -104,6 +141,8 @@ def embedded(url: str, dimensions: int | None = None) -> Endpoint:
         embedded=True,
         answers_as=LOCAL_MODEL,
         limits=_LOCAL_LIMITS,
+        chat=ModelNamed(LOCAL_CHAT_MODEL, LOCAL_CHAT_MODEL, _LOCAL_CHAT_LIMITS),
+        moderation=ModelNamed(LOCAL_MODERATION_MODEL, LOCAL_MODERATION_MODEL, _LOCAL_LIMITS),
     )
 
 
@@ -166,6 +205,27 @@ def connected(provider: Connection) -> Endpoint:
         region=str(extra["region"]) if extra.get("region") else None,
         timeout=_number(extra, "timeout") or 120.0,
         patience=_number(extra, "patience") or 60.0,
+        chat=_other(extra, "chat", LOCAL_CHAT_MODEL if model == LOCAL_MODEL else DEFAULT_CHAT_MODEL),
+        moderation=_other(
+            extra, "moderation", LOCAL_MODERATION_MODEL if model == LOCAL_MODEL else DEFAULT_MODERATION_MODEL
+        ),
+    )
+
+
+def _other(extra: Mapping[str, Any], kind: str, usual: str) -> ModelNamed:
+    """Return what a connection says of its model for chat, or for moderation."""
+    model = str(extra.get(f"{kind}_model") or usual)
+    preset = Limits(tokens_an_input=128_000)
+    return ModelNamed(
+        model,
+        # "…-latest" answers under the name of the version that it is today.
+        str(extra.get(f"{kind}_answers_as") or model.removesuffix("-latest")),
+        Limits(
+            tokens_an_input=int(_number(extra, f"{kind}_tokens_an_input") or preset.tokens_an_input),
+            requests_per_minute=_number(extra, f"{kind}_requests_per_minute") or preset.requests_per_minute,
+            tokens_per_minute=_number(extra, f"{kind}_tokens_per_minute") or preset.tokens_per_minute,
+            at_once=int(_number(extra, f"{kind}_calls_at_once") or preset.at_once),
+        ),
     )
 
 

@@ -15,25 +15,24 @@ Three promises carry everything else, and each is one transaction:
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
 from plumbline.core import db
-from plumbline.core.arrays import ByteaArray, bytea_array, halfvec_array, integer_array
+from plumbline.core.arrays import ByteaArray, bytea_array, integer_array
 from plumbline.core.db import Database
 from plumbline.core.receipts import Run
+from plumbline.models.calls import About, Billed, Bought, Call, PromptRef, Service
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.identity import fingerprint
 from plumbline.models.policy import History, Outcome
-from plumbline.models.prices import Price
-from plumbline.models.requests import Input, lifetime
+from plumbline.models.prices import PriceList
+from plumbline.models.requests import Input
 from plumbline.models.sessions import HeldSession
-from plumbline.models.wire import Embeddings, halfvecs
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
@@ -41,26 +40,6 @@ if TYPE_CHECKING:
     from plumbline.core.db import Session
 
 _CUT_OFF = "The process that sent it ended before the answer was kept."
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request that is written in the book; that of a dead process is fetched when it is repeated."""
-
-    call_id: uuid.UUID
-    at: datetime
-    use: str
-    keys: Sequence[bytes]
-    tokens: Sequence[int]
-    dimensions: int
-    price: Price
-    cost_planned_usd: Decimal
-    request: bytes = field(repr=False)
-
-    @property
-    def tokens_planned(self) -> int:
-        """Tokens as counted by us."""
-        return sum(self.tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +95,24 @@ def unusable_lately(database: Database, tenant: str, endpoint: Endpoint, use: st
 class Ledger:
     """The book as one buyer writes it, over its own session."""
 
-    def __init__(self, session: HeldSession, run: Run, endpoint: Endpoint, sensitivity: str) -> None:
+    def __init__(
+        self,
+        session: HeldSession,
+        run: Run,
+        endpoint: Endpoint,
+        service: Service[Any],
+        sensitivity: str,
+        prompt: PromptRef | None = None,
+    ) -> None:
         self._session = session
         self._run = run
         self._endpoint = endpoint
+        self._service = service
         self._sensitivity = sensitivity
+        self._prompt = prompt
         self._left_open: list[uuid.UUID] = []
 
-    def claim(
-        self, use: str, wanted: Sequence[Input], price: Price, body: Callable[[Sequence[Input]], bytes]
-    ) -> Claim:
+    def claim(self, use: str, wanted: Sequence[Input], prices: PriceList, about: About) -> Claim:
         """Write down the call for those of the wanted keys that are free, and commit it."""
         keys = bytea_array([item.key for item in wanted])
         with self._session.transaction() as session:
@@ -134,11 +121,10 @@ class Ledger:
             if cut_off := [rival for rival in rivals if not _under_way(rival)]:
                 return self._take_over(session, cut_off)
             elsewhere = frozenset(key for rival in rivals for key in rival["wanted_keys"])
-            missing = {
-                found["key"] for found in db.rows(session, "ledger/select_unanswered", keys=keys)
-            } - elsewhere
+            open_ = "ledger/select_unmended" if about.mends else "ledger/select_unanswered"
+            missing = {found["key"] for found in db.rows(session, open_, keys=keys)} - elsewhere
             ours = [item for item in wanted if item.key in missing]
-            call = self._write_call(session, use, ours, price, body(ours)) if ours else None
+            call = self._write_call(session, use, ours, prices, about) if ours else None
         return Claim(call, elsewhere)
 
     def take_over_cut_off(self) -> Claim:
@@ -156,40 +142,40 @@ class Ledger:
             found = db.value(session, "ledger/select_request", call_id=call.call_id)
         return None if found is None else bytes(found)
 
-    def settle(self, call: Call, bought: Embeddings, outcome: Outcome, history: History) -> Decimal | None:
+    def settle(self, call: Call, bought: Bought, outcome: Outcome, history: History) -> Decimal | None:
         """Keep the answers and end the call; return its cost, or None when somebody else has ended it."""
-        tokens = call.tokens_planned if bought.tokens is None else bought.tokens
-        cost = call.price.cost(tokens)
+        cost = call.cost(bought.billed)
         with self._session.transaction() as session:
             if not db.run(session, "ledger/delete_intent", call_id=call.call_id):
                 return None
-            self._keep_answers(session, call, bought)
+            self._service.keep(session, call, bought)
             db.run(
                 session,
                 "ledger/update_call_settled",
                 **_course(call, history),
-                answered_by=bought.answered_by,
-                tokens=tokens,
+                **_bill(call, bought.billed),
                 cost_usd=cost,
+                answered_by=bought.answered_by,
+                outcome=bought.outcome,
                 latency_ms=outcome.latency_ms,
                 provider_request_id=outcome.headers.get("x-request-id"),
             )
         return cost
 
     def end(
-        self, call: Call, state: str, error: str, outcome: Outcome, history: History, *, tokens: int = 0
+        self, call: Call, state: str, error: str, outcome: Outcome, history: History, *, billed: Billed
     ) -> None:
-        """End a call, `refused` or `failed`; `tokens` are what it was billed all the same."""
+        """End a call, `refused` or `failed`; `billed` is what it was billed all the same."""
         with self._session.transaction() as session:
             if db.run(session, "ledger/delete_intent", call_id=call.call_id):
                 db.run(
                     session,
                     "ledger/update_call_ended",
                     **_course(call, history),
+                    **_bill(call, billed),
+                    cost_usd=call.cost(billed),
                     state=state,
                     error=error,
-                    tokens=tokens,
-                    cost_usd=call.price.cost(tokens),
                     provider_request_id=outcome.headers.get("x-request-id"),
                 )
 
@@ -247,7 +233,6 @@ class Ledger:
         return Claim(adopted=tuple(adopted), at_stake=tuple(at_stake))
 
     def _read_call(self, found: DictRow) -> Call:
-        day = found["call_at"].date()
         return Call(
             call_id=found["call_id"],
             at=found["call_at"],
@@ -255,17 +240,26 @@ class Ledger:
             keys=found["keys"],
             tokens=found["tokens"],
             dimensions=found["dimensions"],
-            price=Price(self._endpoint.model, found["usd_per_million_in"], day),
+            prices=PriceList(
+                self._endpoint.model,
+                found["call_at"].date(),
+                found["usd_per_million_in"],
+                found["usd_per_million_out"],
+                found["usd_per_million_cached"],
+            ),
             cost_planned_usd=found["cost_planned_usd"],
             request=b"",
+            tokens_out=found["tokens_out_planned"],
+            mends=found["mends"],
         )
 
     def _write_call(
-        self, session: Session, use: str, ours: Sequence[Input], price: Price, request: bytes
+        self, session: Session, use: str, ours: Sequence[Input], prices: PriceList, about: About
     ) -> Call:
-        run, endpoint = self._run, self._endpoint
+        run, endpoint, prompt = self._run, self._endpoint, self._prompt
         keys, tokens = [item.key for item in ours], [item.tokens for item in ours]
-        call_id, cost = uuid.uuid4(), price.cost(sum(tokens))
+        request = self._service.body(ours)
+        call_id, cost = uuid.uuid4(), prices.cost(sum(tokens), tokens_out=about.tokens_out)
         at = db.value(
             session,
             "ledger/insert_call",
@@ -273,16 +267,26 @@ class Ledger:
             tenant=run.tenant,
             project=run.project,
             team=run.team,
+            user_ref=about.user,
+            session_ref=about.session,
             use=use,
-            route="/v1/embeddings",
+            route=f"/v1{self._service.path}",
             region=endpoint.region,
             endpoint=endpoint.name,
             model=endpoint.model,
+            prompt_name=prompt.name if prompt else None,
+            prompt_version=prompt.version if prompt else None,
+            prompt_sha256=prompt.sha256 if prompt else None,
+            prompt_approver=prompt.approver if prompt else None,
             request_sha256=fingerprint(keys),
             inputs=len(keys),
             tokens_planned=sum(tokens),
-            usd_per_million=price.usd_per_million,
+            tokens_out_planned=about.tokens_out,
+            usd_per_million_in=prices.input,
+            usd_per_million_out=prices.output,
+            usd_per_million_cached=prices.cached_input,
             cost_planned_usd=cost,
+            mends=about.mends,
             sensitivity=self._sensitivity,
             trace_id=run.trace_id,
             dag_id=run.dag_id,
@@ -290,30 +294,24 @@ class Ledger:
             task_id=run.task_id,
             run_id=run.run_id,
             code_version=run.code_version,
-            dimensions=endpoint.dimensions,
+            dimensions=self._service.dimensions,
             keys=bytea_array(keys),
             tokens=integer_array(tokens),
             request=request,
             holder=self._session.holder,
         )
-        return Call(call_id, at, use, keys, tokens, endpoint.dimensions, price, cost, request)
-
-    def _keep_answers(self, session: Session, call: Call, bought: Embeddings) -> None:
-        lives = lifetime(call.use)
-        if lives is not None:
-            db.run(session, "ledger/delete_expired_answers", keys=bytea_array(call.keys))
-        db.run(
-            session,
-            "ledger/insert_embeddings",
-            tenant=self._run.tenant,
-            use=call.use,
-            model=self._endpoint.model,
-            call_id=call.call_id,
-            call_at=call.at,
-            lifetime=lives,
-            keys=bytea_array(call.keys),
-            tokens=integer_array(call.tokens),
-            vectors=halfvec_array(halfvecs(bought.vectors), len(bought.vectors), self._session.vector_oid),
+        return Call(
+            call_id,
+            at,
+            use,
+            keys,
+            tokens,
+            self._service.dimensions,
+            prices,
+            cost,
+            request,
+            about.tokens_out,
+            about.mends,
         )
 
 
@@ -328,3 +326,8 @@ def _course(call: Call, history: History) -> dict[str, object]:
         "attempts": history.attempts,
         "status_counts": Jsonb(history.counts),
     }
+
+
+def _bill(call: Call, billed: Billed) -> dict[str, object]:
+    tokens = call.tokens_planned if billed.tokens_in is None else billed.tokens_in
+    return {"tokens": tokens, "tokens_cached": billed.cached, "tokens_out": billed.tokens_out}

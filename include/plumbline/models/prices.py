@@ -19,39 +19,58 @@ from plumbline.models.errors import PriceUnknown
 
 _BILLIONTH = Decimal("0.000000001")
 _MILLION = Decimal(1_000_000)
+_NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
-    """US dollars for a million input tokens of a model, and the day it was in force."""
+class PriceList:
+    """
+    US dollars for a million tokens of a model on a day: that come in, that come in again from its cache, that go out.
+
+    Without a price for cached tokens they cost as much as any others.
+    """
 
     model: str
-    usd_per_million: Decimal
     day: date
+    input: Decimal
+    output: Decimal = _NOTHING
+    cached_input: Decimal | None = None
 
-    def cost(self, tokens: int) -> Decimal:
-        """Return the cost of so many tokens in US dollars, to a billionth."""
-        return (self.usd_per_million * tokens / _MILLION).quantize(_BILLIONTH, ROUND_HALF_UP)
+    def cost(self, tokens_in: int, tokens_cached: int = 0, tokens_out: int = 0) -> Decimal:
+        """Return the cost in US dollars, to a billionth; `tokens_cached` are among `tokens_in`."""
+        cached = min(tokens_cached, tokens_in)
+        cheaper = self.input if self.cached_input is None else self.cached_input
+        sum_ = self.input * (tokens_in - cached) + cheaper * cached + self.output * tokens_out
+        return (sum_ / _MILLION).quantize(_BILLIONTH, ROUND_HALF_UP)
 
 
-def input_price(database: Database, model: str, day: date | None = None) -> Price:
+def prices_of(
+    database: Database,
+    model: str,
+    *,
+    service: str = "standard",
+    output: bool = False,
+    day: date | None = None,
+) -> PriceList:
     """
-    Return the price of input tokens, one by one, on a day (UTC; today by default).
+    Return what a model costs on a day (UTC; today by default), one by one or in batches.
 
     Raises:
-        PriceUnknown: There is none.
+        PriceUnknown: There is no price of input tokens, or, with `output`, none of output tokens.
     """
     day = day or now().date()
     with database.transaction(None) as session:
-        found = db.value(
-            session, "ledger/select_price", model=model, service="standard", kind="input", day=day
-        )
-    if found is None:
-        raise PriceUnknown(
-            f"{model} has no price on {day}, so it is not called. Add a row to include/prices.csv and run "
-            "`plumbline migrate`."
-        )
-    return Price(model, found, day)
+        found = {
+            row["kind"]: row["usd_per_million"]
+            for row in db.rows(session, "ledger/select_prices", model=model, service=service, day=day)
+        }
+    for kind in ("input", "output") if output else ("input",):
+        if kind not in found:
+            raise PriceUnknown(
+                f"{model} has no price of {kind} tokens ({service}) on {day}, so it is not called. Add a row to "
+                "include/prices.csv and run `plumbline migrate`."
+            )
+    return PriceList(model, day, found["input"], found.get("output", _NOTHING), found.get("cached_input"))
 
 
 def estimate(database: Database, model: str, tokens: int) -> Decimal:
@@ -61,4 +80,4 @@ def estimate(database: Database, model: str, tokens: int) -> Decimal:
     Raises:
         PriceUnknown: The model has no price.
     """
-    return input_price(database, model).cost(tokens)
+    return prices_of(database, model).cost(tokens)

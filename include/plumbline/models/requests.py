@@ -33,13 +33,14 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may hold, and what may be sent in a minute."""
+    """What one request may hold, what may be sent in a minute, and how many calls of a stream are under way at once."""
 
     inputs: int = 256
     tokens: int = 295_000
     tokens_an_input: int = 8_191
     requests_per_minute: float = 3_000
     tokens_per_minute: float = 1_000_000
+    at_once: int = 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,8 @@ def release_call(
             raise NotUnfinished(
                 f"There is nothing to decide about call {call_id}: `plumbline calls unknown` lists what is."
             )
-        tokens, cost = (found["tokens"], found["cost_usd"]) if billed else (0, Decimal(0))
+        tokens, tokens_out = (found["tokens"], found["tokens_out"]) if billed else (0, 0)
+        cost = found["cost_usd"] if billed else Decimal(0)
         db.run(session, "ledger/delete_intent", call_id=call_id)
         db.run(
             session,
@@ -78,6 +79,7 @@ def release_call(
             call_id=call_id,
             call_at=found["at"],
             tokens=tokens,
+            tokens_out=tokens_out,
             cost_usd=cost,
             error=f"Cut off; {by} decided that it was {'billed, at the planned tokens' if billed else 'not billed'}.",
         )

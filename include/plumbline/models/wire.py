@@ -17,24 +17,21 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from plumbline.models.calls import Billed, Unusable
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 
-class Unusable(ValueError):
-    """The answer is not what was asked for; says in what way, never with its contents."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings:
-    """`vectors`: half precision, one row an input.  `tokens`: what the provider billed, None where it does
-    not say.
-    """
+    """`vectors`: half precision, one row an input."""
 
     vectors: NDArray[np.float16]
-    tokens: int | None
+    billed: Billed
     answered_by: str
+    outcome: None = None
 
 
 def embeddings_body(model: str, texts: Sequence[str], dimensions: int | None) -> bytes:
@@ -52,18 +49,18 @@ def read_embeddings(content: bytes, *, inputs: int, dimensions: int, answers_as:
     Raises:
         Unusable: It is not what was asked for.
     """
-    body = _object(content)
+    body = json_object(content)
     answered_by = body.get("model")
     if not isinstance(answered_by, str) or not answered_by.startswith(answers_as):
         raise Unusable("another model answered")
     vectors = _matrix(_rows(body.get("data"), inputs), dimensions)
-    return Embeddings(vectors, billed_tokens(body), answered_by)
+    return Embeddings(vectors, Billed(billed_tokens(body)), answered_by)
 
 
 def billed_tokens(body: bytes | dict[str, Any]) -> int | None:
     """Return the input tokens that an answer bills, as far as it says."""
     try:
-        fields = _object(body) if isinstance(body, bytes) else body
+        fields = json_object(body) if isinstance(body, bytes) else body
         tokens = fields["usage"]["prompt_tokens"]
     except (Unusable, KeyError, TypeError):
         return None
@@ -91,7 +88,13 @@ def vector_of(halfvec: bytes) -> list[float]:
     return list(struct.unpack_from(f">{dimensions}e", halfvec, 4))
 
 
-def _object(content: bytes) -> dict[str, Any]:
+def json_object(content: bytes) -> dict[str, Any]:
+    """
+    Return the JSON object that an answer is.
+
+    Raises:
+        Unusable: It is none.
+    """
     try:
         body = orjson.loads(content)
     except orjson.JSONDecodeError:

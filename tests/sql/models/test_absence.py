@@ -18,7 +18,7 @@ from plumbline.core.tools import Tools
 from plumbline.embedded.processes import wait_until
 from plumbline.embedded.scratch import Scratch
 from plumbline.localmodel.testing import RunningServer
-from plumbline.models import Door, Endpoint, list_unknown, streams
+from plumbline.models import Door, Endpoint, background, list_unknown
 from plumbline.models.policy import Policy
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_an_answer_in_hand_is_kept_when_the_database_is_back(
     caller_fails: bool,
 ) -> None:
     """Even if the caller has failed meanwhile, and for longer than it waits for anything else: it is paid for."""
-    monkeypatch.setattr(streams, "_GRACE_SECONDS", 0.01)
+    monkeypatch.setattr(background, "_GRACE_SECONDS", 0.01)
     model_server.fault("slow", times=1, seconds=1)
 
     def go_on() -> None:
@@ -139,7 +139,7 @@ def test_an_interruption_does_not_wait_for_the_database(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whoever ends a task gets it ended; the call is in the book as cut off."""
-    monkeypatch.setattr(streams, "_GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(background, "_GRACE_SECONDS", 0.2)
     model_server.fault("slow", times=1, seconds=1)
 
     def interrupt() -> None:

@@ -16,14 +16,15 @@ from plumbline.embedded.processes import wait_until
 from plumbline.embedded.scratch import Scratch
 from plumbline.localmodel.testing import RunningServer
 from plumbline.models import Door, Endpoint, MayHaveBeenBilled, Usage, list_unknown, release_call, transport
+from plumbline.models.calls import About, Call
+from plumbline.models.embeddings import Embedding
 from plumbline.models.identity import Keys
-from plumbline.models.ledger import Call, Ledger
+from plumbline.models.ledger import Ledger
 from plumbline.models.policy import History, Policy
-from plumbline.models.prices import input_price
+from plumbline.models.prices import prices_of
 from plumbline.models.requests import Input
 from plumbline.models.sessions import HeldSession
 from plumbline.models.unfinished import NotUnfinished
-from plumbline.models.wire import embeddings_body, read_embeddings
 
 if TYPE_CHECKING:
     from conftest import Book
@@ -47,11 +48,13 @@ class Worker(HeldSession):
     def __init__(self, tools: Tools, endpoint: Endpoint, texts: list[str]) -> None:
         super().__init__(tools.db, "main")
         keys = Keys("main", "embed_chunk", endpoint.model, {"dimensions": endpoint.dimensions})
-        claim = Ledger(self, Run(tenant="main", job="worker"), endpoint, "internal").claim(
+        self.service = Embedding(endpoint, "main", self)
+        self.book = Ledger(self, Run(tenant="main", job="worker"), endpoint, self.service, "internal")
+        claim = self.book.claim(
             "embed_chunk",
             [Input(keys.of(text), text, 10) for text in texts],
-            input_price(tools.db, endpoint.model),
-            lambda inputs: embeddings_body(endpoint.model, [item.text for item in inputs], None),
+            prices_of(tools.db, endpoint.model),
+            About(),
         )
         assert claim.call is not None
         self.call: Call = claim.call
@@ -63,14 +66,8 @@ class Worker(HeldSession):
     def settle(self, endpoint: Endpoint) -> None:
         """Send the request and keep its answer."""
         outcome = transport.post(endpoint, "/embeddings", self.call.request, str(self.call.call_id))
-        bought = read_embeddings(
-            outcome.content,
-            inputs=len(self.call.keys),
-            dimensions=endpoint.dimensions,
-            answers_as=endpoint.answers_as,
-        )
-        run = Run(tenant="main", job="worker")
-        Ledger(self, run, endpoint, "internal").settle(self.call, bought, outcome, History())
+        bought = self.service.read(self.call, outcome.content)
+        self.book.settle(self.call, bought, outcome, History())
 
 
 def test_two_streams_that_want_the_same_buy_it_once(
@@ -226,7 +223,7 @@ def test_a_settled_call_is_not_settled_twice(
     before = book.calls("*")
 
     with worker:
-        late = Ledger(worker, Run(tenant="main", job="late"), safe.endpoint, "internal")
+        late = Ledger(worker, Run(tenant="main", job="late"), safe.endpoint, worker.service, "internal")
         assert late.request_of(worker.call) is None
 
     assert (book.calls("*"), model_server.meter()["billed_requests"]) == (before, 1)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from plumbline.models.prices import Price
+from plumbline.models.prices import PriceList
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,18 @@ def test_a_cost_is_tokens_times_price_to_a_billionth(
     usd_per_million: str, tokens: int, expected: object
 ) -> None:
     """No binary fractions: sums over millions of calls must agree with the bill."""
-    price = Price("m", Decimal(usd_per_million), date(2026, 1, 1))
+    price = PriceList("m", date(2026, 1, 1), Decimal(usd_per_million))
 
     assert Decimal(expected) == price.cost(tokens)
+
+
+def test_what_comes_in_again_and_what_goes_out_have_prices_of_their_own() -> None:
+    """Cached tokens are among those that came in."""
+    prices = PriceList("m", date(2026, 1, 1), Decimal(4), output=Decimal(16), cached_input=Decimal(1))
+
+    assert prices.cost(1_000_000, 400_000, 500_000) == Decimal("2.4") + Decimal("0.4") + Decimal(8)
+
+
+def test_without_a_price_of_their_own_cached_tokens_cost_like_others() -> None:
+    """Never less than what may be billed."""
+    assert PriceList("m", date(2026, 1, 1), Decimal(4)).cost(1_000_000, 400_000) == Decimal(4)

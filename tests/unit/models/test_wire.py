@@ -46,7 +46,7 @@ def test_vectors_come_back_in_half_precision_with_what_was_billed() -> None:
     read = read_embeddings(answer(), **ASKED)
 
     np.testing.assert_array_equal(np.array(ROWS, np.float16), read.vectors)
-    assert (read.tokens, read.answered_by) == (7, "text-embedding-3-small")
+    assert (read.billed.tokens_in, read.answered_by) == (7, "text-embedding-3-small")
 
 
 def test_vectors_as_plain_numbers_are_understood_too() -> None:

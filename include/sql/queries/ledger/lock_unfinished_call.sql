@@ -1,5 +1,5 @@
 -- One call that a person may decide about, held until the decision is written.
-select call.at, call.tokens_planned as tokens, call.cost_planned_usd as cost_usd
+select call.at, call.tokens_planned as tokens, call.tokens_out_planned as tokens_out, call.cost_planned_usd as cost_usd
 from ledger.intent
 join ledger.call on call.call_id = intent.call_id and call.at = intent.call_at
 where intent.call_id = %(call_id)s

@@ -2,6 +2,7 @@
 update ledger.call
 set state = 'failed',
     tokens_in = %(tokens)s,
+    tokens_out = %(tokens_out)s,
     cost_usd = %(cost_usd)s,
     ended_at = clock_timestamp(),
     error = %(error)s

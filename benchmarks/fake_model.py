@@ -1,10 +1,11 @@
 """
-A zero-work embedding server: what remains when the model costs nothing is the client.
+A zero-work model server: what remains when the model costs nothing is the client.
 
-    python -m benchmarks.fake_embeddings --latency-ms 200
+    python -m benchmarks.fake_model --latency-ms 200
 
-It answers `POST /v1/embeddings` with vectors cut from one table of random numbers, the same for the same text, after a
-fixed latency; tokens are taken as bytes / 4.6.  `GET /_stats` counts what was asked, `POST /_reset` begins anew.
+It answers `POST /v1/embeddings` with vectors cut from one table of random numbers, the same for the same text, and
+`POST /v1/chat/completions` with one and the same structured answer, after a fixed latency; tokens are taken as bytes /
+4.6.  `GET /_stats` counts what was asked, `POST /_reset` begins anew.
 It listens on 127.0.0.1, prints `listening on http://127.0.0.1:N`, and ends with its standard input.
 """
 
@@ -21,6 +22,13 @@ import orjson
 
 _TABLE_SIZE = 1 << 16
 _BYTES_PER_TOKEN = 4.6
+_ANSWER_TOKENS = 30
+_ANSWER = (
+    b'{"id":"chatcmpl-0","object":"chat.completion","created":1,"model":"zero-work","choices":[{"index":0,'
+    b'"finish_reason":"stop","message":{"role":"assistant","refusal":null,"content":"{\\"label\\":\\"billing\\",'
+    b'\\"confidence\\":0.9,\\"reason\\":\\"The customer asks about a charge on the invoice of last month.\\"}"}}],'
+    b'"usage":{"prompt_tokens":%d,"completion_tokens":30,"total_tokens":%d}}'
+)
 
 
 class Vectors:
@@ -60,6 +68,10 @@ class Server:
                 answer = b"{}"
             elif method == "POST" and path.endswith("/embeddings"):
                 answer = self.embed(body)
+                if self.latency:
+                    await asyncio.sleep(self.latency)
+            elif method == "POST" and path.endswith("/chat/completions"):
+                answer = self.chat(body)
                 if self.latency:
                     await asyncio.sleep(self.latency)
             else:
@@ -106,6 +118,14 @@ class Server:
                 tokens,
             )
         )
+
+    def chat(self, body: bytes) -> bytes:
+        """Return an answer that fits the schema of `benchmarks calls`."""
+        tokens = int(len(body) / _BYTES_PER_TOKEN)
+        self.stats["requests"] += 1
+        self.stats["inputs"] += 1
+        self.stats["tokens"] += tokens + _ANSWER_TOKENS
+        return _ANSWER % (tokens, tokens + _ANSWER_TOKENS)
 
 
 async def main() -> None:

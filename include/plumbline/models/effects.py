@@ -1,0 +1,116 @@
+"""
+What a model asks for is done once.
+
+A model asks for tools by name; only declared ones are called, with arguments that fit their schema (the door has
+looked).  An effect on our own tables, and the row that says it has happened, are one transaction under a unique key: a
+retry, a cleared task or a second worker finds the row, and gives the model the same result again.
+
+An action that reaches outside the database must not act here: it writes down what is to be done, under the same key,
+for whoever does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from psycopg.types.json import Jsonb
+
+from plumbline.core import db
+from plumbline.core.errors import Fatal
+from plumbline.core.hashing import sha256
+from plumbline.core.receipts import Run
+from plumbline.models.conversation import ChatAnswer, ChatRequest, Ended, Message, Tool, ToolCall
+
+if TYPE_CHECKING:
+    from plumbline.core.db import Session
+
+Act = Callable[["Session", Mapping[str, Any]], object]
+"""Given the session of the transaction and the arguments, acts and returns what the model is told (JSON)."""
+
+_MOST_ROUNDS = 8
+
+
+class TooManyRounds(Fatal):
+    """A model that goes on asking for tools is stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A declared tool and what it does."""
+
+    tool: Tool
+    act: Act
+
+
+def perform(
+    session: Session, run: Run, actions: Mapping[str, Action], answer: ChatAnswer
+) -> list[tuple[ToolCall, object]]:
+    """
+    Do what an answer asks for, each call once, in this transaction; return the calls with their results.
+
+    Raises:
+        KeyError: A tool that is not among the actions: the request declared more than the caller can do.
+    """
+    return [
+        (call, _once(session, run, answer.key, place, call, actions[call.tool].act))
+        for place, call in enumerate(answer.tool_calls)
+    ]
+
+
+def converse(
+    ask: Callable[[ChatRequest], ChatAnswer],
+    transaction: Callable[[], Any],
+    run: Run,
+    request: ChatRequest,
+    actions: Sequence[Action],
+    most_rounds: int = _MOST_ROUNDS,
+) -> ChatAnswer:
+    """
+    Ask, do what the model asks for, tell it the results, and so on until it answers in words.
+
+    `ask` is the door's way to one answer, `transaction` opens one of the tenant's.  A conversation that was cut off is
+    taken up where it was: its answers are found and its effects are not repeated.
+
+    Raises:
+        TooManyRounds: The model still asks for tools after so many rounds.
+    """
+    declared = {action.tool.name: action for action in actions}
+    request = replace(request, tools=tuple(action.tool for action in actions))
+    for _ in range(most_rounds):
+        answer = ask(request)
+        if answer.ended is not Ended.TOOL_CALLS:
+            return answer
+        with transaction() as session:
+            results = perform(session, run, declared, answer)
+        told = [Message("tool", _written(result), answers=call.call_ref) for call, result in results]
+        asked = Message("assistant", "", tool_calls=answer.tool_calls)
+        request = replace(request, messages=(*request.messages, asked, *told))
+    raise TooManyRounds(f"The model asked for tools {most_rounds} times in a row and gave no answer.")
+
+
+def _once(session: Session, run: Run, answer_key: bytes, place: int, call: ToolCall, act: Act) -> object:
+    key = sha256(run.tenant, answer_key.hex(), str(place), call.tool, _written(call.arguments))
+    # Whoever comes second waits here until the first has committed, or has come to nothing.
+    db.run(session, "ledger/lock_effect", key=key.hex())
+    done = db.row(session, "ledger/select_effect", key=key)
+    if done is not None:
+        return done["result"]
+    result = act(session, call.arguments)
+    db.run(
+        session,
+        "ledger/insert_effect",
+        key=key,
+        tenant=run.tenant,
+        tool=call.tool,
+        answer_key=answer_key,
+        result=Jsonb(result),
+        run_id=run.run_id,
+    )
+    return result
+
+
+def _written(value: object) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
