@@ -138,7 +138,7 @@ class Buyer:
             if decision.verdict is Verdict.SETTLE:
                 return self._settle(call, outcome, history)
             log.info("call %s met %s, next: %s", call.call_id, outcome.label, decision.verdict.value)
-            if outcome.happened is Happened.THROTTLED:
+            if outcome.asks_to_wait:
                 self._throttle.close(decision.after)
                 history.waited += decision.after
             if decision.verdict is not Verdict.REPEAT:
@@ -205,7 +205,7 @@ class Buyer:
         """Return the error that tells the caller how the call ended."""
         if verdict is Verdict.UNKNOWN:
             return MayHaveBeenBilled([call.call_id], call.tokens_planned, call.cost_planned_usd)
-        if outcome.happened is Happened.THROTTLED:
+        if outcome.asks_to_wait and verdict is not Verdict.FAILED:
             return RetryLater(after, self._endpoint.model)
         refused_key = outcome.happened is Happened.REFUSED and outcome.status in REFUSED_KEY
         kind, sentence = _REJECTED_KEY if refused_key else _ENDS[outcome.happened]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 REFUSED_KEY = (401, 403)
 _TOO_MANY = 429
@@ -47,6 +47,12 @@ class Outcome:
     content: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     latency_ms: int = 0
+
+    @property
+    def asks_to_wait(self) -> bool:
+        """Whether the provider says when to come back: its limits are used up, or it is too busy for a while."""
+        busy = self.happened is Happened.SERVER_ERROR and self.retry_after is not None
+        return busy or self.happened is Happened.THROTTLED
 
     @property
     def label(self) -> str:
@@ -148,7 +154,16 @@ def decide(outcome: Outcome, history: History, policy: Policy, *, idempotent: bo
             return Decision(Verdict.UNKNOWN)
     if history.failures >= policy.attempts:
         return Decision(Verdict.OPEN if history.maybe_billed else Verdict.FAILED)
-    return Decision(Verdict.REPEAT, pause(history.failures, policy, draw))
+    return _again(outcome, history, policy, draw)
+
+
+def _again(outcome: Outcome, history: History, policy: Policy, draw: float) -> Decision:
+    """After a pause of our own; one that is too busy (503) may ask for a longer one."""
+    wait = pause(history.failures, policy, draw)
+    if outcome.retry_after is None:
+        return Decision(Verdict.REPEAT, wait)
+    asked = _throttled(outcome, history, policy, draw)
+    return replace(asked, after=max(wait, asked.after))
 
 
 def _refused(outcome: Outcome) -> Verdict:

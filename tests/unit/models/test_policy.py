@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from plumbline.models.policy import (
@@ -131,6 +133,15 @@ def test_a_wait_beyond_patience_ends_the_call_unbilled() -> None:
     decided = verdict_after(Outcome(Happened.THROTTLED, status=429, retry_after=61))
 
     assert Decision(Verdict.REFUSED, 61) == decided
+
+
+def test_a_provider_that_is_too_busy_is_asked_again_when_it_says_so() -> None:
+    """Not before, not without a pause of our own, and not by this process when it would wait too long."""
+    busy = Outcome(Happened.SERVER_ERROR, status=503, retry_after=20)
+    assert verdict_after(busy).verdict == Verdict.REPEAT
+    assert verdict_after(busy).after >= 20
+    assert verdict_after(replace(busy, retry_after=0)).after > 0
+    assert verdict_after(replace(busy, retry_after=61)) == Decision(Verdict.REFUSED, 61)
 
 
 def test_waits_add_up_against_patience() -> None:
