@@ -23,6 +23,8 @@ from plumbline.localmodel.toolbox import Tool, Toolbox
 LINE = 0.38
 """Nearness of a tool's description to what is asked, below which the tool is not called unasked."""
 MOST_CALLS = 16
+MOST_SENTENCES = 40
+"""Sentences of a request that are looked at one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def _unasked(tools: Sequence[Tool], asked: str, prompt: Prompt, line: float = LI
 
 def _near(tools: Sequence[Tool], asked: str, line: float) -> dict[Tool, list[tuple[str, float]]]:
     """For every tool that is near: the whole of what is asked, and each sentence that is nearest to this tool."""
-    parts = [sentence.text for sentence in sentences(asked)]
+    parts = [sentence.text for sentence in sentences(asked)[:MOST_SENTENCES]]
     scores = [nearness(tools, text) for text in (asked, *(parts if len(parts) > 1 else ()))]
     texts = [asked, *parts] if len(parts) > 1 else [asked]
     found: dict[str, list[tuple[str, float]]] = {}
