@@ -18,6 +18,9 @@ from typing import Protocol
 EMBEDDING_ENCODING = "cl100k_base"
 """The encoding of OpenAI's embedding models (text-embedding-3-small, -3-large, ada-002)."""
 
+CHAT_ENCODING = "o200k_base"
+"""The encoding of OpenAI's chat models since GPT-4o."""
+
 
 class Tokenizer(Protocol):
     """What the compiled tokenizer offers.  Text is ordinary text: `<|endoftext|>` in it is no command."""
