@@ -211,7 +211,8 @@ def _show(item: Item, at: datetime) -> None:
     console.print(Text(f"{item.short}  {item.summary}", style="bold"))
     reason = rule.reasons.get(item.reason, item.reason) if rule else item.reason
     say_below(f"{rule.says if rule else item.kind}: {reason}")
-    say_below(f"asked {item.created_at:%Y-%m-%d %H:%M} UTC; {_due_words(item, at)}; {_stands(item)}")
+    due = f"due {_due_words(item, at)}; " if item.waits else ""
+    say_below(f"asked {item.created_at:%Y-%m-%d %H:%M} UTC; {due}{_stands(item)}")
     for name, value in item.context.items():
         say_below(f"{name}: {value}", 4)
     if item.note:

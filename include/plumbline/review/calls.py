@@ -58,19 +58,20 @@ def release_call(
 
 def _question(call: UnfinishedCall) -> Question:
     inputs = f"{call.inputs:,} input{'' if call.inputs == 1 else 's'}"
+    known = {
+        "call_id": str(call.call_id),
+        "sent": f"{call.at:%Y-%m-%d %H:%M:%S} UTC",
+        "endpoint": call.endpoint,
+        "model": call.model,
+        "use": call.use,
+        "tokens": call.tokens,
+        "cost_usd": f"{call.cost_usd:f}",
+        "dag_run_id": call.dag_run_id,
+    }
     return Question(
         kind=_KIND,
         reason="cut_off",
         subject_id=str(call.call_id),
         summary=f"Was this call billed? {call.use} by {call.model}, {inputs}, at most ${call.cost_usd:.6f}",
-        context={
-            "call_id": str(call.call_id),
-            "sent": f"{call.at:%Y-%m-%d %H:%M:%S} UTC",
-            "endpoint": call.endpoint,
-            "model": call.model,
-            "use": call.use,
-            "tokens": call.tokens,
-            "cost_usd": f"{call.cost_usd:f}",
-            "dag_run_id": call.dag_run_id,
-        },
+        context={name: value for name, value in known.items() if value is not None},
     )

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 from plumbline import review
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
+from plumbline.embedded.processes import wait_until
 from plumbline.localmodel.testing import RunningServer
 from plumbline.models import Door, MayHaveBeenBilled, list_unknown
 from plumbline.models import release_call as release_in_the_book_alone
@@ -140,6 +145,33 @@ def test_a_release_that_dies_in_between_leaves_call_and_item_as_they_were(
     assert (book.states(), book.intents, items(tools)[0].state) == ({"unknown": 1}, 1, "open")
 
 
+def test_a_decision_that_is_killed_leaves_call_and_item_as_they_were(
+    tools: Tools,
+    run: Run,
+    book: Book,
+    installation: Path,
+    cut_off: Callable[[str], uuid.UUID],
+) -> None:
+    """Killed after it wrote the decision and before it wrote the money: neither is there, and it can be decided."""
+    call_id = cut_off("A boat.")
+    ask_about_unknown_calls(tools, run)
+    (item,) = items(tools)
+
+    with psycopg.connect(book.url) as owner:
+        owner.execute("select from ledger.intent where call_id = %s for update", [call_id])
+        deciding = subprocess.Popen(
+            [sys.executable, "-m", "plumbline", "review", "decide", item.short, "billed"]
+        )
+        assert wait_until(lambda: _waits_for(owner), 60)
+        deciding.kill()
+        deciding.wait()
+    assert wait_until(lambda: not book.rows("select from pg_locks where not granted"), 60)
+
+    assert (book.states(), book.intents, items(tools)) == ({"unknown": 1}, 1, [item])
+    decide(tools, item, "billed")
+    assert (book.states(), book.intents, items(tools)[0].state) == ({"failed": 1}, 0, "decided")
+
+
 def test_a_question_about_a_call_that_has_ended_is_withdrawn(
     tools: Tools, run: Run, cut_off: Callable[[str], uuid.UUID]
 ) -> None:
@@ -154,3 +186,12 @@ def test_a_question_about_a_call_that_has_ended_is_withdrawn(
     assert ask_about_unknown_calls(tools, run) == {"unknown_calls": 0, "withdrawn": 1}
 
     assert [(item.state, item.decided_by) for item in items(tools)] == [("withdrawn", "test.step")]
+
+
+def _waits_for(session: psycopg.Connection) -> bool:
+    """Whether another session waits for what this one holds."""
+    return bool(
+        session.execute(
+            "select from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
+        ).fetchall()
+    )

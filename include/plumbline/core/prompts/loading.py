@@ -61,8 +61,9 @@ class Prompt:
         """
         lists = self.system.lists | self.user.lists
         values = prepared(f"{self.name} {self.version}", self.variables, lists, variables)
+        # What a loop or a choice leaves at the end of a line is paid for, and says nothing.
         return [
-            {"role": role, "content": section.template.render(values)}
+            {"role": role, "content": section.template.render(values).strip("\n")}
             for role, section in (("system", self.system), ("user", self.user))
         ]
 
