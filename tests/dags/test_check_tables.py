@@ -33,6 +33,10 @@ def test_a_tenant_without_documents_and_calls_passes(
     assert {("check_corpus_published", True), ("check_ledger", True)} == set(admin.execute(RESULTS))
     named = admin.execute("select distinct dag_id, dag_run_id from lineage.check_result").fetchall()
     assert [("check_tables", done.run_id)] == named
+    asked = admin.execute(
+        "select run_id from lineage.run where task_id = 'ask_about_unknown_calls'"
+    ).fetchall()
+    assert 1 == len(asked)
 
 
 def test_a_fault_in_the_book_or_in_the_index_is_found_by_the_check_that_is_there_for_it(

@@ -111,7 +111,7 @@ def test_partitions_and_index_versions_are_isolated_too(
             "select oid::regclass::text from pg_class where relkind in ('r', 'p') "
             "and (relispartition or relname ~ '^embedding_') and not (relrowsecurity and relforcerowsecurity) "
             "and relnamespace::regnamespace::text = any (%s)",
-            [["core", "corpus", "ledger", "lineage"]],
+            [["core", "corpus", "ledger", "lineage", "review"]],
         ).fetchall()
 
     assert open_tables == []
@@ -131,7 +131,7 @@ def test_functions_with_the_owners_rights_are_not_for_everyone(session: psycopg.
         "select oid::regprocedure::text from pg_proc where prosecdef and pronamespace::regnamespace::text = any (%s) "
         "and (proconfig is null or array_to_string(proconfig, ',') !~ 'search_path=' "
         "or has_function_privilege('public', oid, 'execute'))",
-        [["core", "corpus", "ledger", "lineage"]],
+        [["core", "corpus", "ledger", "lineage", "review"]],
     ).fetchall()
 
     assert loose == []

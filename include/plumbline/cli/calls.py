@@ -46,7 +46,7 @@ def release(
     tenant: Tenant = None,
 ) -> None:
     """Decide a call in doubt by the provider's records; its inputs may then be bought anew."""
-    from plumbline.models import release_call
+    from plumbline.review import release_call
 
     with working("calls", tenant) as (tools, run):
         booked = release_call(tools, call, billed, getpass.getuser(), tenant=run.tenant)

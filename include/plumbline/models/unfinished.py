@@ -12,10 +12,14 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from plumbline.core import db
 from plumbline.core.errors import Fatal
 from plumbline.core.tools import Tools
+
+if TYPE_CHECKING:
+    from plumbline.core.db import Session
 
 
 class NotUnfinished(Fatal):
@@ -48,7 +52,12 @@ def list_unknown(tools: Tools, *, tenant: str | None = None) -> list[UnfinishedC
     Those in the state `sent` at an endpoint that repeats safely end by themselves at the next run that needs the model.
     """
     with tools.db.transaction(tenant or tools.settings.tenant) as session:
-        return [UnfinishedCall(**found) for found in db.rows(session, "ledger/select_unfinished")]
+        return unknown_calls(session)
+
+
+def unknown_calls(session: Session) -> list[UnfinishedCall]:
+    """Return the same within a transaction of the tenant."""
+    return [UnfinishedCall(**found) for found in db.rows(session, "ledger/select_unfinished")]
 
 
 def release_call(
@@ -62,31 +71,36 @@ def release_call(
     Raises:
         NotUnfinished: The call is unknown here, has ended, or a living process is at work on it.
     """
-    tenant = tenant or tools.settings.tenant
-    call_id = _read_id(call_id)
-    with tools.db.transaction(tenant) as session:
-        found = db.row(session, "ledger/lock_unfinished_call", call_id=call_id)
-        if found is None:
-            raise NotUnfinished(
-                f"There is nothing to decide about call {call_id}: `plumbline calls unknown` lists what is."
-            )
-        tokens, tokens_out = (found["tokens"], found["tokens_out"]) if billed else (0, 0)
-        cost = found["cost_usd"] if billed else Decimal(0)
-        db.run(session, "ledger/delete_intent", call_id=call_id)
-        db.run(
-            session,
-            "ledger/update_call_released",
-            call_id=call_id,
-            call_at=found["at"],
-            tokens=tokens,
-            tokens_out=tokens_out,
-            cost_usd=cost,
-            error=f"Cut off; {by} decided that it was {'billed, at the planned tokens' if billed else 'not billed'}.",
+    with tools.db.transaction(tenant or tools.settings.tenant) as session:
+        return release_within(session, call_id, billed, by)
+
+
+def release_within(session: Session, call_id: uuid.UUID | str, billed: bool, by: str) -> Decimal:
+    """Do the same within a transaction of the tenant, with what else belongs to the decision."""
+    call_id = read_call_id(call_id)
+    found = db.row(session, "ledger/lock_unfinished_call", call_id=call_id)
+    if found is None:
+        raise NotUnfinished(
+            f"There is nothing to decide about call {call_id}: `plumbline calls unknown` lists what is."
         )
+    tokens, tokens_out = (found["tokens"], found["tokens_out"]) if billed else (0, 0)
+    cost: Decimal = found["cost_usd"] if billed else Decimal(0)
+    db.run(session, "ledger/delete_intent", call_id=call_id)
+    db.run(
+        session,
+        "ledger/update_call_released",
+        call_id=call_id,
+        call_at=found["at"],
+        tokens=tokens,
+        tokens_out=tokens_out,
+        cost_usd=cost,
+        error=f"Cut off; {by} decided that it was {'billed, at the planned tokens' if billed else 'not billed'}.",
+    )
     return cost
 
 
-def _read_id(call_id: uuid.UUID | str) -> uuid.UUID:
+def read_call_id(call_id: uuid.UUID | str) -> uuid.UUID:
+    """Return the id of a call; raises NotUnfinished for what is none."""
     try:
         return call_id if isinstance(call_id, uuid.UUID) else uuid.UUID(call_id)
     except ValueError:

@@ -1,0 +1,46 @@
+"""
+The human queue: whatever needs a person is asked here, decided here, and remembered here.
+
+    with tools.db.transaction(run.tenant) as session:
+        item_id = ask(session, run, Question("flagged_input", "flagged", subject_id=key, summary="…"))
+"""
+
+from plumbline.review.calls import ask_about_unknown_calls, release_call
+from plumbline.review.errors import AlreadyEnded, AtSomebodyElse, NoSuchItem, NotInTheRules, Unsaid
+from plumbline.review.items import Item, Question
+from plumbline.review.queue import (
+    ask,
+    assign,
+    decide,
+    find,
+    history,
+    list_all,
+    list_open,
+    overdue,
+    remark,
+    take,
+    withdraw,
+)
+
+__all__ = [
+    "AlreadyEnded",
+    "AtSomebodyElse",
+    "Item",
+    "NoSuchItem",
+    "NotInTheRules",
+    "Question",
+    "Unsaid",
+    "ask",
+    "ask_about_unknown_calls",
+    "assign",
+    "decide",
+    "find",
+    "history",
+    "list_all",
+    "list_open",
+    "overdue",
+    "release_call",
+    "remark",
+    "take",
+    "withdraw",
+]

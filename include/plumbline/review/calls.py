@@ -1,0 +1,77 @@
+"""
+Calls that may have been billed, as questions to a person.
+
+The book knows which they are; the queue knows who is at them.  Deciding here and `plumbline calls release` are one
+thing: whichever way a call is released, its item and its row in the book end in the same transaction.
+"""
+
+from __future__ import annotations
+
+import uuid
+from decimal import Decimal
+
+from plumbline.core import db
+from plumbline.core.receipts import Receipt, Run
+from plumbline.core.tools import Tools
+from plumbline.models.unfinished import UnfinishedCall, read_call_id, release_within, unknown_calls
+from plumbline.review.effects import BILLED, NOT_BILLED
+from plumbline.review.items import Question
+from plumbline.review.queue import ask, waiting_about, withdraw, write_decision
+
+_KIND = "unknown_call"
+
+
+def ask_about_unknown_calls(tools: Tools, run: Run) -> Receipt:
+    """
+    Put every call that may have been billed into the queue, once, and withdraw what has ended by itself.
+
+    Some do: at an endpoint that bills a repeated request once, the next run repeats them.
+    """
+    with tools.db.transaction(run.tenant) as session:
+        calls = unknown_calls(session)
+        for call in calls:
+            ask(session, run, _question(call))
+        ended = db.rows(session, "review/select_items_of_ended_calls")
+        for item in ended:
+            withdraw(session, item["item_id"], run.job, "The call has ended: nothing is left to decide.")
+    return {"unknown_calls": len(calls), "withdrawn": len(ended)}
+
+
+def release_call(
+    tools: Tools, call_id: uuid.UUID | str, billed: bool, by: str, *, tenant: str | None = None
+) -> Decimal:
+    """
+    Release a call as a person decided, and end the item that asks about it; return what is booked, in US dollars.
+
+    Raises:
+        NotUnfinished: The call is unknown here, has ended, or a living process is at work on it.
+    """
+    call_id = read_call_id(call_id)
+    with tools.db.transaction(tenant or tools.settings.tenant) as session:
+        # The item is held before the call, as `decide` does: in the other order, two people could wait for each other.
+        item = waiting_about(session, _KIND, str(call_id))
+        booked = release_within(session, call_id, billed, by)
+        if item is not None:
+            write_decision(session, item, BILLED if billed else NOT_BILLED, by, None)
+    return booked
+
+
+def _question(call: UnfinishedCall) -> Question:
+    inputs = f"{call.inputs:,} input{'' if call.inputs == 1 else 's'}"
+    known = {
+        "call_id": str(call.call_id),
+        "sent": f"{call.at:%Y-%m-%d %H:%M:%S} UTC",
+        "endpoint": call.endpoint,
+        "model": call.model,
+        "use": call.use,
+        "tokens": call.tokens,
+        "cost_usd": f"{call.cost_usd:f}",
+        "dag_run_id": call.dag_run_id,
+    }
+    return Question(
+        kind=_KIND,
+        reason="cut_off",
+        subject_id=str(call.call_id),
+        summary=f"Was this call billed? {call.use} by {call.model}, {inputs}, at most ${call.cost_usd:.6f}",
+        context={name: value for name, value in known.items() if value is not None},
+    )

@@ -1,0 +1,31 @@
+"""
+What a decision does, in the transaction that writes it down: either both happen, or neither.
+
+The rules name an effect; this is where the name becomes a function.  An effect writes rows of ours and nothing else: a
+message that was sent could not be taken back when the transaction is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from plumbline.models.unfinished import release_within
+from plumbline.review.items import Item
+
+if TYPE_CHECKING:
+    from plumbline.core.db import Session
+
+Effect = Callable[["Session", Item, str, str], str]
+"""Given the session, the item, the decision and who decided; returns in a sentence what was done."""
+
+BILLED = "billed"
+NOT_BILLED = "not_billed"
+
+
+def _release_call(session: Session, item: Item, decision: str, by: str) -> str:
+    booked = release_within(session, item.subject_id, decision == BILLED, by)
+    return f"Booked at ${booked:.6f}; its inputs may be bought anew."
+
+
+ON_DECIDED: Mapping[str, Effect] = {"release_call": _release_call}

@@ -1,0 +1,7 @@
+-- One item, held until what is done to it is written.
+select
+    item_id, tenant, kind, subject_kind, subject_id, reason, urgency, summary, context, decisions, run_id, dag_id, dag_run_id,
+    created_at, due_at, addressed_to, state, assigned_to, decision, decided_by, decided_at, note
+from review.item
+where item_id = %(item_id)s
+for update

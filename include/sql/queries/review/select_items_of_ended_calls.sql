@@ -1,0 +1,9 @@
+-- Questions about calls that have ended in the meantime: their intent is gone.
+select item.item_id
+from review.item
+where item.kind = 'unknown_call'
+    and item.state in ('open', 'assigned')
+    and not exists (
+        select from ledger.intent where intent.call_id::text = item.subject_id
+    )
+order by item.item_id

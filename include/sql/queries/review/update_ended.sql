@@ -1,0 +1,10 @@
+-- An item has ended: decided, or withdrawn.
+update review.item
+set state = %(state)s,
+    decision = %(decision)s,
+    decided_by = %(decided_by)s,
+    decided_at = %(decided_at)s,
+    note = %(note)s,
+    changed_by = %(decided_by)s
+where item_id = %(item_id)s
+    and state in ('open', 'assigned')
