@@ -24,7 +24,7 @@ from plumbline.models.ledger import unanswered
 from plumbline.models.policy import Policy
 from plumbline.models.prices import estimate
 from plumbline.models.streams import EmbeddingStream
-from plumbline.privacy.minimise import minimise
+from plumbline.privacy.minimise import Minimiser
 
 _QUESTION = "Which model answers?"
 
@@ -43,15 +43,26 @@ class Proof:
 
 
 class Door:
-    """The door as one step uses it: the endpoint comes from the tools, the bill goes to the run."""
+    """
+    The door as one step uses it: the endpoint comes from the tools, the bill goes to the run.
+
+    With `planning` nothing is to be bought, and not even a pseudonym is written down.
+    """
 
     def __init__(
-        self, tools: Tools, run: Run, *, endpoint: Endpoint | None = None, policy: Policy | None = None
+        self,
+        tools: Tools,
+        run: Run,
+        *,
+        endpoint: Endpoint | None = None,
+        policy: Policy | None = None,
+        planning: bool = False,
     ) -> None:
         self.endpoint = endpoint or endpoint_of(tools.settings, tools.provider)
         self._database = tools.db
         self._run = run
         self._policy = policy or Policy(patience=self.endpoint.patience)
+        self._minimiser = Minimiser(tools, run.tenant, keep=not planning)
 
     @property
     def model(self) -> str:
@@ -65,7 +76,9 @@ class Door:
 
     def embedding(self, use: str, sensitivity: str = "internal") -> EmbeddingStream:
         """Return a stream of texts to embed, for a `with` block; see `EmbeddingStream`."""
-        return EmbeddingStream(self._database, self._run, self.endpoint, self._policy, use, sensitivity)
+        return EmbeddingStream(
+            self._database, self._run, self.endpoint, self._policy, use, sensitivity, self._minimiser
+        )
 
     def embed(
         self,
@@ -83,7 +96,7 @@ class Door:
             PlumblineError: As drawn in `plumbline.models.errors`.
         """
         keys = Keys(self._run.tenant, use, self.model, {"dimensions": self.dimensions})
-        wanted = [keys.of(minimise(text)) for text in texts]
+        wanted = [keys.of(minimised) for minimised in self._minimiser.minimise_all(texts)]
         if unanswered(self._database, self._run.tenant, wanted):
             with self.embedding(use, sensitivity) as stream:
                 for number, text in enumerate(texts):
@@ -94,9 +107,18 @@ class Door:
         vectors = {bytes(row["key"]): wire.vector_of(bytes(row["vector"])) for row in found}
         return [vectors[key] for key in wanted]
 
-    def key(self, use: str, text: str) -> bytes:
-        """Return the key under which the embedding of this text is bought, or was."""
-        return Keys(self._run.tenant, use, self.model, {"dimensions": self.dimensions}).of(minimise(text))
+    def minimise(self, text: str) -> str:
+        """
+        Return a text as it would be sent: the very same where nothing personal or secret is in it.
+
+        Raises:
+            NoKeys: Something personal is in it, and there is no key to replace it with.
+        """
+        return self._minimiser.minimise(text)
+
+    def key(self, use: str, minimised: str) -> bytes:
+        """Return the key under which the embedding of a text is bought, or was; the text is as it would be sent."""
+        return Keys(self._run.tenant, use, self.model, {"dimensions": self.dimensions}).of(minimised)
 
     def unanswered(self, keys: Sequence[bytes]) -> set[bytes]:
         """Return those of the keys that a run would have to buy.  Nothing is sent."""

@@ -20,6 +20,7 @@ from plumbline.core.clock import now
 from plumbline.core.db import Database
 from plumbline.core.errors import Fatal
 from plumbline.core.receipts import Run
+from plumbline.core.tokenizer import EMBEDDING_ENCODING, tokenizer
 from plumbline.models.buying import Buyer, Stopped
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.errors import InputRefused, StillUnusable
@@ -30,7 +31,7 @@ from plumbline.models.prices import Price, input_price
 from plumbline.models.requests import Input, Usage, full_requests, lifetime, paced
 from plumbline.models.sessions import HeldSession
 from plumbline.models.throttle import Throttle
-from plumbline.privacy.minimise import minimise
+from plumbline.privacy.minimise import Minimiser
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +44,17 @@ class EmbeddingStream:
     """Texts in, answer keys out; the answers are in `ledger.answer` when `flush` returns.  For one thread."""
 
     def __init__(
-        self, database: Database, run: Run, endpoint: Endpoint, policy: Policy, use: str, sensitivity: str
+        self,
+        database: Database,
+        run: Run,
+        endpoint: Endpoint,
+        policy: Policy,
+        use: str,
+        sensitivity: str,
+        minimiser: Minimiser,
     ) -> None:
         self._database = database
+        self._minimiser = minimiser
         self._run = run
         self._endpoint = endpoint
         self._policy = policy
@@ -105,18 +114,21 @@ class EmbeddingStream:
 
         Raises:
             InputRefused: The text is empty, or longer than the model reads.
+            NoKeys: Something personal is in it, and there is no key to replace it with.  It is not sent.
             PlumblineError: A request of this stream went wrong.
         """
         self._raise_failure()
-        minimised = minimise(text)
+        minimised = self._minimiser.minimise(text)
         limit = self._endpoint.limits.tokens_an_input
         if not minimised:
             raise InputRefused("An empty text cannot be embedded.")
+        key = self._keys.of(minimised)
+        if minimised is not text:
+            tokens = tokenizer(EMBEDDING_ENCODING).count(minimised)
         if tokens > limit:
             raise InputRefused(
                 f"A text of {tokens} tokens cannot be embedded: {self._endpoint.model} reads {limit}."
             )
-        key = self._keys.of(minimised)
         if self._is_pending(key):
             self._count(Usage(reused=1))
             return key
