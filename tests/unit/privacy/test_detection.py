@@ -31,6 +31,9 @@ FOUND = [
     ("phone", "1-541-754-3010", "1-541-754-3010"),
     ("phone", "Paris 01.84.17.61.18 ask for her", "01.84.17.61.18"),
     ("phone", "Berlin 030/9018 2000", "030/9018 2000"),
+    ("phone", "Ma 07911123456.", "07911123456"),
+    ("phone", "Handy 0171 1234567", "0171 1234567"),
+    ("phone", "My number is 668 5702.", "668 5702"),
     ("phone", "Teléfono: 915 86 75 76", "915 86 75 76"),
     ("phone", "mobile 5417543010", "5417543010"),
     ("card", "The card 4111 1111 1111 1111 was used.", "4111 1111 1111 1111"),
@@ -72,6 +75,9 @@ NOT_FOUND = [
     "https://example.org/articles/4409607962387-Copy and example.org/~jane",
     "Steps 01 02 03 04 05, and @everybody @ noon.",
     "A licence for 6940579 users.",
+    "The number of users grew to 12 345 678, nie 1000000, przez dni 1000000.",
+    "ISBN 0306406152, article 0123456789, padded 0000123456.",
+    "password = os.environ['X'], password: str, password: None, pwd = getpwd()",
     "ISBN 978-0-306-40615-7, pages 100-200, 3.14159265.",
 ]
 PIECES = (
@@ -99,6 +105,7 @@ def test_a_credential_is_replaced_by_a_word_that_says_what_stood_there(credentia
         ('{"password": "blueberry"}', "blueberry"),
         ("pwd=blueberry;", "blueberry"),
         ("The password is: Tr0ub4dor&3.", "Tr0ub4dor&3"),
+        ("postgres://app:blueberry@db.example.org/main", "blueberry"),
     ],
 )
 def test_a_password_is_replaced_where_a_word_gives_it_away(text: str, secret: str) -> None:
@@ -175,6 +182,7 @@ def test_the_cheap_hints_rule_out_nothing_that_is_there(text: str) -> None:
         "@" * 200_000,
         "a." * 100_000 + "@" + "a." * 100_000,
         "a@a." * 50_000,
+        "://a:b@c.de " * 10_000 + "://" * 50_000,
         "1" * 200_000,
         "1 " * 100_000,
         "01-" * 60_000,

@@ -44,6 +44,7 @@ _TOLD = re.compile(
     r"(?P<value>[^\s\"'`<>{}\[\](),;]{4,128})(?P<after>[^\n]{0,2})",
     re.IGNORECASE,
 )
+_IN_ADDRESS = re.compile(r"://[^\s/:@\[\]]{0,64}:(?P<value>[^\s/@\[\]]{1,128})@")
 _UNLIKE_A_WORD = re.compile(r"[0-9!@#$%^&*+=~?|\\]|[a-z][A-Z]")
 _ENDS_SENTENCE = ".!?:"
 _CALLED = ("(", "[")
@@ -76,3 +77,10 @@ def passwords(text: str) -> Iterator[Span]:
         if value and (_UNLIKE_A_WORD.search(value) or found["sign"] == "=" or found["quote"] or alone):
             start = found.start("value")
             yield Span(start, start + len(value), "credential", word="[password]")
+
+
+def in_addresses(text: str) -> Iterator[Span]:
+    """Yield passwords in the address of a service, as in https://user:password@host."""
+    if "://" in text:
+        for found in _IN_ADDRESS.finditer(text):
+            yield Span(*found.span("value"), "credential", word="[password]")

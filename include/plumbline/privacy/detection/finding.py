@@ -35,7 +35,11 @@ def _all(text: str) -> Iterator[Span]:
     if hint.password:
         yield from credentials.passwords(text)
     if hint.email:
-        yield from network.emails(text)
+        secrets = list(credentials.in_addresses(text))
+        yield from secrets
+        # A password before a host is no mailbox.
+        ends = {span.end for span in secrets}
+        yield from (span for span in network.emails(text) if text.find("@", span.start) not in ends)
     if hint.ipv6:
         yield from network.ipv6(text)
     if hint.numeric:

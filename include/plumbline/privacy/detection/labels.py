@@ -20,8 +20,9 @@ _PHONE = re.compile(
     re.IGNORECASE,
 )
 _REACHED = re.compile(
-    r"\b(?:call\w{0,3}|text|dial|ring|reach|contact|messages?|registered|number|anrufen|ruf\w{0,3}|ll[aá]m\w{1,6}|"
-    r"appel\w{1,3}|chiam\w{1,5}|bel|n[uú]mero|num[eé]ro)\b" + _GAP,
+    r"\b(?:call\w{0,3}|text|dial|ring|reach|contact|messages?|registered|"
+    r"(?:my|your|his|her|our|their|this) number|number is|anrufen|ruf\w{0,3}|ll[aá]m\w{1,6}|"
+    r"appel\w{1,3}|chiam\w{1,5}|bel|n[uú]mero es|num[eé]ro est)\b" + _GAP,
     re.IGNORECASE,
 )
 _CARD = re.compile(
@@ -39,34 +40,47 @@ _ID = re.compile(
     r"personalausweis\w{0,8}|id (?:card|no|number)|ssn|social security|itin|nss|nass|nuss|nhc|seguridad social|"
     r"afiliaci[oó]n|cipa|n[ºo°.]? ?col(?:egiad[oa])?|n?h?istoria cl[ií]nica|medical record|mrn|"
     r"patient (?:id|no|number)|insurance (?:id|no|number)|"
-    r"health (?:card|insurance)|nhs|versicher\w{1,16}|sozialversicherung\w{0,8}|tax(?:payer)? (?:id|number)|tin|"
-    r"steuer-?(?:id|identifikations)\w{0,8}|idnr|nino|national insurance|dni|nie|nif|nir|s[eé]curit[eé] sociale|"
-    r"codice fiscale|bsn|burgerservicenummer|sofinummer|pesel|ahv\w{0,8}|avs|personnummer|cpr|f[oø]dselsnummer|"
+    r"health (?:card|insurance)|nhs|versicher\w{1,16}|sozialversicherung\w{0,8}|tax(?:payer)? (?:id|number)|(?-i:TIN)|"
+    r"steuer-?(?:id|identifikations)\w{0,8}|"
+    r"idnr|nino|national insurance|(?-i:DNI|NIE|NIF|NIR|AVS|CPR)|s[eé]curit[eé] sociale|"
+    r"codice fiscale|bsn|burgerservicenummer|sofinummer|pesel|ahv\w{0,8}|personnummer|f[oø]dselsnummer|"
     r"henkil[oö]tunnus|rijksregister\w{0,8}|aadhaar|curp)\b" + _FEW,
     re.IGNORECASE,
 )
-_CUT = re.compile(r"[0-9]{4}|\]")
+_BOOK = re.compile(r"\bISBN\b[^0-9\]]{0,12}\Z", re.IGNORECASE)
+_CUT = re.compile(r"[0-9\]]")
+_SHORTEST = 2
 
 
 def context(text: str, start: int) -> str:
-    """Return the words before a place that may belong to it: after the last number, or word for a value.  Pure."""
-    before = text[max(0, start - LOOKED_BACK) : start]
-    cuts = [found.end() for found in _CUT.finditer(before)]
-    return before[cuts[-1] :] if cuts else before
+    """
+    Return the words before a place that may belong to it: after the last digit, or word for a value.  Pure.
+
+    Empty where there are too few signs for a label, as between the numbers of a table.
+    """
+    before = _CUT.split(text[max(0, start - LOOKED_BACK) : start])[-1]
+    return before if len(before) > _SHORTEST else ""
 
 
 def says_reached(context: str) -> bool:
     """Whether somebody is to be reached: weaker, because many things are called and numbered."""
-    return _REACHED.search(context) is not None
+    return bool(context) and _REACHED.search(context) is not None
 
 
 def says_card(context: str) -> bool:
     """Whether a payment card is named."""
-    return _CARD.search(context) is not None
+    return bool(context) and _CARD.search(context) is not None
+
+
+def says_book(context: str) -> bool:
+    """Whether a book is named."""
+    return bool(context) and _BOOK.search(context) is not None
 
 
 def kind_of(context: str) -> str | None:
     """Return what a label says that a number is, or None: phone, licence, or id (identity, insurance, tax, records)."""
+    if not context:
+        return None
     if _PHONE.search(context):
         return "phone"
     if _LICENCE.search(context):

@@ -81,10 +81,12 @@ def _candidates(text: str, run: re.Match[str]) -> Iterator[_Number]:
         if not _may_begin(text, groups, first, before):
             continue
         begin = _opening(text, run.start() if first == 0 else groups[first - 1][1], start)
-        digits = 0
+        digits = singles = 0
         for last in range(first, min(first + _MOST_GROUPS, len(groups))):
-            digits += groups[last][1] - groups[last][0]
-            if digits > _MOST:
+            size = groups[last][1] - groups[last][0]
+            digits, singles = digits + size, singles + (size == 1)
+            # Numbers of one digit side by side are a table.
+            if digits > _MOST or singles > 1:
                 break
             if digits >= _FEWEST and _may_end(text, groups, last, after):
                 yield _number(text, begin, groups[first : last + 1], first=first == 0)
@@ -200,6 +202,7 @@ _NANP = ((3, 3, 4), (1, 3, 3, 4))
 _INTERNATIONAL = (8, 15)
 _NATIONAL = (9, 11)
 _LOCAL = (7, 13)
+_LONGEST_AREA = 5
 
 
 def _is_phone(number: _Number, *, chained: bool) -> bool:
@@ -229,11 +232,15 @@ def _is_nanp(number: _Number) -> bool:
 def _is_national(number: _Number) -> bool:
     """Europe: a 0 for the trunk, then groups with one kind of sign between, which do not simply count upwards."""
     digits, groups = number.digits, number.groups
-    if digits[0] != "0" or not _NATIONAL[0] <= len(digits) <= _NATIONAL[1] or len(groups) == 1:
+    if digits[0] != "0" or not _NATIONAL[0] <= len(digits) <= _NATIONAL[1]:
         return False
-    if min(groups) == 1 or groups[0] > 5 or len(number.between.strip()) > 1:  # noqa: PLR2004 - the longest area code
+    if len(groups) == 1:
+        return len(digits) > _NATIONAL[0] and not (
+            _counts_upwards(digits, 1) or labels.says_book(number.context)
+        )
+    if min(groups) == 1 or groups[0] > _LONGEST_AREA or len(number.between.strip()) > 1:
         return False
-    counted = len(groups) > 2 and len(set(groups)) == 1 and _counts_upwards(digits, groups[0])  # noqa: PLR2004
+    counted = len(set(groups)) == 1 and _counts_upwards(digits, groups[0])
     return bool(number.between or "(" in number.raw or "/" in number.raw) and not counted
 
 
