@@ -8,7 +8,7 @@ import json
 import signal
 import sys
 
-NAMES = ("capacity", "chunking", "duplicates", "formats", "ingest", "search", "search_scale")
+NAMES = ("capacity", "chunking", "duplicates", "formats", "ingest", "privacy", "search", "search_scale")
 
 
 def main(arguments: list[str]) -> int:
