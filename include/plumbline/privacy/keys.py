@@ -13,10 +13,15 @@ import hmac
 import os
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from plumbline.core.connections import Connection
 from plumbline.core.errors import Fatal, Misconfigured
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 CONNECTION = "plumbline_pseudonyms"
 _KEY_BYTES = 32
@@ -29,7 +34,7 @@ class NoKeys(Fatal):
 
     def __init__(self) -> None:
         super().__init__(
-            f"A text holds personal data, and there is no key to replace it with: set the connection {CONNECTION} "
+            f"Personal data is to be replaced, and there is no key to do it with: set the connection {CONNECTION} "
             f"(AIRFLOW_CONN_{CONNECTION.upper()}); its password is one base64 key of 32 bytes, or several with commas "
             "between. Nothing was sent."
         )
@@ -82,11 +87,9 @@ class Keyring:
 
     def seal(self, value: str, *bound: str) -> bytes:
         """Encrypt a value by the key in use; it opens only with the same `bound`, whose it is."""
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
         nonce = os.urandom(_NONCE_BYTES)
         told = value.encode("utf-8", "surrogatepass")
-        return nonce + AESGCM(self.keys[0].sealing).encrypt(nonce, told, _joined(bound))
+        return nonce + _cipher(self.keys[0].sealing).encrypt(nonce, told, _joined(bound))
 
     def unseal(self, sealed: bytes, key_id: bytes, *bound: str) -> str:
         """
@@ -96,7 +99,6 @@ class Keyring:
             KeyLost: The key that sealed it is not here, or the value was not sealed as this.
         """
         from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         key = next((key for key in self.keys if key.key_id == key_id), None)
         if key is None:
@@ -106,12 +108,20 @@ class Keyring:
             )
         nonce, told = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         try:
-            opened = AESGCM(key.sealing).decrypt(nonce, told, _joined(bound))
+            opened = _cipher(key.sealing).decrypt(nonce, told, _joined(bound))
         except InvalidTag:
             raise KeyLost(
                 f"A value that the key {key_id.hex()} should open is not as it was sealed."
             ) from None
         return opened.decode("utf-8", "surrogatepass")
+
+
+@cache
+def _cipher(key: bytes) -> AESGCM:
+    """The cipher of a key; to set one up costs more than a value."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key)
 
 
 def _decoded(word: str, number: int) -> bytes:

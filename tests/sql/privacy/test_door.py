@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -12,10 +16,21 @@ from plumbline.corpus.ingesting import load
 from plumbline.corpus.planning import plan_ingestion
 from plumbline.corpus.search import search
 from plumbline.corpus.summary import summarise
+from plumbline.embedded.scratch import PSEUDONYMS
 from plumbline.models import Door, transport
 from plumbline.privacy.keys import NoKeys
 from plumbline.privacy.minimise import Minimiser
 
+KILLED_WHILE_SENDING = """
+import os, signal, sys
+from plumbline.core.receipts import Run
+from plumbline.core.tools import open_tools
+from plumbline.models import Door, transport
+
+transport.post = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+with open_tools() as tools:
+    Door(tools, Run(tenant="main", job="killed")).embed("search_query", [sys.argv[1]])
+"""
 PERSONAL = "Mail jane@example.org or call +44 20 7946 0958."
 
 
@@ -121,3 +136,29 @@ def test_a_plan_says_what_a_run_would_buy_and_writes_no_pseudonym(tools, run, in
     assert 2 == planned["to_buy"]
     assert [] == session("owner").execute("select * from privacy.pseudonym").fetchall()
     assert 2 == ingest(tools, run, inbox, 1)["embedded"]
+
+
+def test_a_worker_that_is_killed_while_sending_leaves_the_words_that_the_next_one_uses(
+    tools, scratch, database, tmp_path, session
+):
+    """They were written down before anything went out; nothing is written twice."""
+    environment = {
+        **os.environ,
+        "PLUMBLINE_HOME": str(tmp_path),
+        "AIRFLOW_CONN_PLUMBLINE_DB": scratch.url(database, "app"),
+        "AIRFLOW_CONN_PLUMBLINE_KEEPER": scratch.url(database, "keeper"),
+        "AIRFLOW_CONN_PLUMBLINE_OPENAI": "",
+        "AIRFLOW_CONN_PLUMBLINE_PSEUDONYMS": PSEUDONYMS,
+        "PLUMBLINE_LOCAL_MODEL_URL": tools.settings.text("PLUMBLINE_LOCAL_MODEL_URL"),
+    }
+
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_WHILE_SENDING, PERSONAL], env=environment, timeout=120, check=False
+    )
+    minimised = Minimiser(tools, "main").minimise(PERSONAL)
+
+    owner = session("owner")
+    intents = owner.execute("select request from ledger.intent").fetchall()
+    assert -signal.SIGKILL == killed.returncode
+    assert [minimised] == [json.loads(bytes(row["request"]))["input"][0] for row in intents]
+    assert 2 == len(owner.execute("select * from privacy.pseudonym").fetchall())
