@@ -25,6 +25,7 @@ _DATE = re.compile(
 _CHAIN = re.compile(r"[ \t]{0,2}(?:[,/;]|\by|\be|\bo|\bor|\band|\bund|\boder|\bet|\bou)[ \t]{1,2}\(?\Z")
 _HEAD = re.compile(r"[0-9A-Za-z]{1,4}-?\Z")
 _TAIL = re.compile(r"[0-9A-Za-z]{0,4}")
+_PLAIN = str.maketrans("\u2010\u2011\u2012\u2013\u00a0\u2009\u202f", "----   ")
 _PARTING = " \u00a0\u2009\u202f/()"
 _FEWEST, _MOST, _MOST_GROUPS = 6, 19, 9
 _CARD_PREFIX = re.compile(r"4|5[0-8]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720|131)|3[0-9]|6(?:011|[2-9])|1800")
@@ -93,7 +94,7 @@ def _candidates(text: str, run: re.Match[str]) -> Iterator[_Number]:
 
 
 def _number(text: str, begin: int, groups: list[tuple[int, int]], *, first: bool) -> _Number:
-    betweens = {text[left[1] : right[0]] for left, right in pairwise(groups)}
+    betweens = {text[left[1] : right[0]].translate(_PLAIN) for left, right in pairwise(groups)}
     end = groups[-1][1]
     return _Number(
         start=begin,
@@ -210,12 +211,12 @@ def _is_phone(number: _Number, *, chained: bool) -> bool:
     digits, groups = number.digits, number.groups
     if "+" in number.raw[:2]:
         return digits[0] != "0" and _INTERNATIONAL[0] <= len(digits) <= _INTERNATIONAL[1]
+    if groups in _NANP and _is_nanp(number):
+        return True
     if not number.first and not chained:
         return False
     if digits.startswith("00"):
         return len(groups) > 1 and _INTERNATIONAL[0] <= len(digits) - 2 <= _INTERNATIONAL[1]
-    if groups in _NANP and _is_nanp(number):
-        return True
     if _is_national(number):
         return True
     several = len(groups) > 1 and min(groups) > 1 and _LOCAL[0] <= len(digits) <= _LOCAL[1]
