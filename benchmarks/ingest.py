@@ -30,7 +30,7 @@ import psutil
 import psycopg
 
 from benchmarks.machine import machine
-from plumbline.embedded.scratch import Scratch, scratch_server
+from plumbline.embedded.scratch import PSEUDONYMS, Scratch, scratch_server
 
 TENANT = "main"
 
@@ -187,6 +187,7 @@ class Bench:
             **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             "AIRFLOW_CONN_PLUMBLINE_DB": self.scratch.url(self.database, "app"),
             "AIRFLOW_CONN_PLUMBLINE_KEEPER": self.scratch.url(self.database, "keeper"),
+            "AIRFLOW_CONN_PLUMBLINE_PSEUDONYMS": PSEUDONYMS,
             "AIRFLOW_CONN_PLUMBLINE_OPENAI": json.dumps(connection),
             "PLUMBLINE_TENANT": TENANT,
         }

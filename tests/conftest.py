@@ -22,7 +22,7 @@ import pytest
 from plumbline.core.receipts import Run
 from plumbline.core.settings import PROJECT_ROOT
 from plumbline.core.tools import Tools
-from plumbline.embedded.scratch import Scratch, scratch_server
+from plumbline.embedded.scratch import PSEUDONYMS, Scratch, scratch_server
 from plumbline.localmodel.testing import RunningServer, running_server
 
 DATA = Path(os.environ.get("PLUMBLINE_DATA") or Path(__file__).parents[2] / "shared" / "data")
@@ -126,6 +126,7 @@ def installation(
     values = {
         "AIRFLOW_CONN_PLUMBLINE_DB": scratch.url(database, "app"),
         "AIRFLOW_CONN_PLUMBLINE_KEEPER": scratch.url(database, "keeper"),
+        "AIRFLOW_CONN_PLUMBLINE_PSEUDONYMS": PSEUDONYMS,
         # Whoever runs the tests may have a real key in the project's .env.
         "AIRFLOW_CONN_PLUMBLINE_OPENAI": "",
         "PLUMBLINE_LOCAL_MODEL_URL": f"{model_server.url}/v1",

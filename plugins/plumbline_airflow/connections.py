@@ -21,6 +21,8 @@ from plumbline_airflow.stores import open_store
 DATABASE = "plumbline_db"
 KEEPER = "plumbline_keeper"
 OPENAI = "plumbline_openai"
+PSEUDONYMS = "plumbline_pseudonyms"
+RESTORER = "plumbline_restorer"
 SMTP = "plumbline_smtp"
 
 
@@ -31,9 +33,8 @@ def tools_of_airflow() -> Iterator[Tools]:
 
     Without `plumbline_openai` the embedded model server answers, which PLUMBLINE_LOCAL_MODEL_URL names.
     """
-    found = {
-        conn_id: connection for conn_id in (DATABASE, KEEPER, OPENAI) if (connection := look_up(conn_id))
-    }
+    wanted = (DATABASE, KEEPER, OPENAI, PSEUDONYMS, RESTORER)
+    found = {conn_id: connection for conn_id in wanted if (connection := look_up(conn_id))}
     with open_tools(connections=found, open_store=open_store) as tools:
         yield tools
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from plumbline.embedded.scratch import Scratch
+from plumbline.embedded.scratch import PSEUDONYMS, Scratch
 from plumbline.localmodel.testing import RunningServer
 
 Started = subprocess.CompletedProcess[str]
@@ -23,6 +23,7 @@ def in_a_process(scratch: Scratch, database: str, model_server: RunningServer) -
         **os.environ,
         "AIRFLOW_CONN_PLUMBLINE_DB": scratch.url(database, "app"),
         "AIRFLOW_CONN_PLUMBLINE_KEEPER": scratch.url(database, "keeper"),
+        "AIRFLOW_CONN_PLUMBLINE_PSEUDONYMS": PSEUDONYMS,
         "PLUMBLINE_LOCAL_MODEL_URL": model_server.base_url,
         "PLUMBLINE_TENANT": "main",
     }

@@ -20,7 +20,7 @@ import pytest
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
 from plumbline.corpus.ingesting import load
-from plumbline.embedded.scratch import Scratch
+from plumbline.embedded.scratch import PSEUDONYMS, Scratch
 from plumbline.localmodel.testing import RunningServer
 
 Done = subprocess.CompletedProcess[str]
@@ -36,6 +36,7 @@ def environment(
         "PLUMBLINE_HOME": str(tmp_path / "home"),
         "AIRFLOW_CONN_PLUMBLINE_DB": scratch.url(database, "app"),
         "AIRFLOW_CONN_PLUMBLINE_KEEPER": scratch.url(database, "keeper"),
+        "AIRFLOW_CONN_PLUMBLINE_PSEUDONYMS": PSEUDONYMS,
         "PLUMBLINE_OWNER_URL": scratch.url(database, "owner"),
         "PLUMBLINE_LOCAL_MODEL_URL": model_server.base_url,
         "PLUMBLINE_TENANT": "main",
@@ -507,3 +508,24 @@ def test_the_doctor_says_what_to_do_about_an_index_in_the_making(plumbline, inge
     assert "in the making since" in about["message"]
     assert "plumbline index build --model local-wordllama --dimensions 64" in about["remedy"]
     assert "plumbline index drop 2" in about["remedy"]
+
+
+def test_the_customer_list_is_loaded_counted_and_never_shown(
+    plumbline: Callable[..., Done], tmp_path: Path
+) -> None:
+    """Counts by kind, for people and for programs; a bad list says where and why, and changes nothing."""
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text("kind,value\nname,Jane Doe\naddress,12 Harbour Street\nname,Bob Roe\n", encoding="utf-8")
+    bad.write_text("kind,value\nname,Unmistakable\n", encoding="utf-8")
+    none = plumbline("privacy", "names")
+
+    loaded, refused = (plumbline("privacy", "names", "load", str(file)) for file in (good, bad))
+    told, counted = plumbline("privacy", "names"), plumbline("privacy", "names", "--json")
+
+    assert "There is no customer list" in none.stdout
+    assert (0, 1) == (loaded.returncode, refused.returncode)
+    assert "row 2: one word alone" in refused.stderr
+    assert {"address": 1, "name": 2} == json.loads(counted.stdout)["kinds"]
+    assert "3 values" in told.stdout
+    shown = "".join(done.stdout + done.stderr for done in (loaded, refused, told, counted))
+    assert not re.search("Jane|Doe|Harbour|Unmistakable", shown)

@@ -1,7 +1,8 @@
 """
-What a step works with: settings and the two databases it may reach.
+What a step works with: settings and the databases it may reach.
 
-`app` reads and writes rows; `keeper` makes partitions and index versions, through the owner's functions only.
+`app` reads and writes rows; `keeper` makes partitions and index versions, through the owner's functions only;
+`restorer`, where deliveries are made and nowhere else, turns pseudonyms back into values.
 The model is not among the tools here, because the door to it lies a floor above: `plumbline.models.Door(tools)`.
 """
 
@@ -19,13 +20,19 @@ from plumbline.core.stores import OpenStore, no_store
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Settings, the databases, the connection that says which model answers, and the way to object stores."""
+    """
+    Settings, the databases, the connection that says which model answers, and the way to object stores.
+
+    `pseudonyms` is the connection whose password holds the keys of pseudonyms.
+    """
 
     settings: Settings
     db: Database
     keeper: Database
     provider: Connection | None = field(default=None, repr=False)
     open_store: OpenStore = no_store
+    pseudonyms: Connection | None = field(default=None, repr=False)
+    restorer: Database | None = None
 
 
 @contextlib.contextmanager
@@ -46,15 +53,20 @@ def open_tools(
     def look_up(conn_id: str) -> Connection | None:
         return given.get(conn_id) or settings.connection(conn_id)
 
+    restorer = look_up("plumbline_restorer")
     tools = Tools(
         settings=settings,
         db=Database.of(required(look_up("plumbline_db"), "plumbline_db")),
         keeper=Database.of(required(look_up("plumbline_keeper"), "plumbline_keeper")),
         provider=look_up("plumbline_openai"),
         open_store=open_store,
+        pseudonyms=look_up("plumbline_pseudonyms"),
+        restorer=Database.of(restorer) if restorer else None,
     )
     try:
         yield tools
     finally:
         tools.db.close()
         tools.keeper.close()
+        if tools.restorer is not None:
+            tools.restorer.close()

@@ -24,7 +24,6 @@ from plumbline.corpus.search import prepare, rank
 from plumbline.corpus.tokens import count
 from plumbline.corpus.versions import NoSuchIndex, Version, endpoint_for, version_of
 from plumbline.models import Door, Usage, endpoint_of
-from plumbline.privacy.minimise import minimise
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
@@ -234,7 +233,7 @@ def _ask(
     # In full requests; each search then finds its answer.
     with door.embedding(use="search_query") as stream:
         for question in questions:
-            stream.add(question.text, count(minimise(question.text)))
+            stream.add(question.text, count(door.minimise(question.text)))
     base = endpoint_of(tools.settings, tools.provider)
     told: Mapping[str, Any] = {
         **version, "instead_of_model": base.model, "instead_of_dimensions": base.dimensions

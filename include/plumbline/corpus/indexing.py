@@ -92,7 +92,7 @@ def plan_index(
         InForceAlready: It is in force.
     """
     endpoint, version = _wanted(tools, run, model, dimensions or None, index_id)
-    door = Door(tools, run, endpoint=endpoint)
+    door = Door(tools, run, endpoint=endpoint, planning=True)
     wanted: dict[bytes, int] = {}
     missing = 0
     with tools.db.transaction(run.tenant) as session:

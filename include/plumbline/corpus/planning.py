@@ -26,7 +26,6 @@ from plumbline.corpus.sources import source_of
 from plumbline.corpus.tokens import count
 from plumbline.corpus.versions import endpoint_in_force
 from plumbline.models import Door
-from plumbline.privacy.minimise import minimise
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
@@ -49,7 +48,7 @@ def plan_ingestion(
     """
     target = source_of(tools, run, folder, source)
     origin = origin_of(tools, run, target)
-    door = Door(tools, run, endpoint=endpoint_in_force(tools, run))
+    door = Door(tools, run, endpoint=endpoint_in_force(tools, run), planning=True)
     wanted: dict[bytes, int] = {}
     chunks = 0
     with tools.db.transaction(run.tenant) as session:
@@ -133,9 +132,9 @@ def _pages(session: Session) -> Iterator[list[DictRow]]:
 
 
 def priced(door: Door, text: str, tokens: int) -> tuple[bytes, int]:
-    """Return the key of a text's embedding and the tokens that it costs: those of what is sent, without credentials."""
-    sent = minimise(text)
-    return door.key(EMBED_CHUNK, text), tokens if sent == text else count(sent)
+    """Return the key of a text's embedding and the tokens that it costs: those of what is sent."""
+    sent = door.minimise(text)
+    return door.key(EMBED_CHUNK, sent), tokens if sent is text else count(sent)
 
 
 def _keys(door: Door, extracted: Extracted) -> Iterator[tuple[bytes, int]]:

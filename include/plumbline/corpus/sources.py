@@ -24,7 +24,7 @@ from plumbline.core.receipts import Run
 from plumbline.core.settings import Settings
 from plumbline.core.tools import Tools
 
-PIPELINE = "extract-3 chunk-1 terms-1 flags-2 minimise-1"
+PIPELINE = "extract-3 chunk-1 terms-1 flags-2 minimise-2"
 
 FOLDER = "folder"
 ON_DISK = frozenset({FOLDER, "mailbox"})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,10 @@ from plumbline.core.tools import Tools, open_tools
 from plumbline.embedded.postgres import Server
 
 ROLES = ("owner", "app", "keeper", "reporter", "auditor", "restorer")
+PSEUDONYM_KEY = "c2NyYXRjaCBkYXRhYmFzZXMga2VlcCBubyBzZWNyZXQ="
+"""Seals what is in databases that do not outlive their server."""
+PSEUDONYMS = json.dumps({"conn_type": "generic", "password": PSEUDONYM_KEY})
+"""The same as the environment names a connection."""
 _TEMPLATE = "plumbline_template"
 
 
@@ -83,11 +88,12 @@ class Scratch:
         connections = {
             f"plumbline_{conn}": self.connection(database, role) for conn, role in _CONNECTIONS.items()
         }
+        connections["plumbline_pseudonyms"] = Connection(kind="generic", password=PSEUDONYM_KEY)
         with open_tools(settings, connections) as tools:
             yield tools
 
 
-_CONNECTIONS = {"db": "app", "keeper": "keeper"}
+_CONNECTIONS = {"db": "app", "keeper": "keeper", "restorer": "restorer"}
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ A secret is never replaced while its file exists: a new password for an old data
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
 import tempfile
@@ -45,3 +46,8 @@ class Secrets:
             pass
         finally:
             Path(draft).unlink()
+
+
+def random_key() -> str:
+    """Return 32 random bytes in base64, as a key of pseudonyms is written."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()

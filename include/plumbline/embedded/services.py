@@ -29,6 +29,7 @@ from plumbline.embedded.errors import NotPossibleHere, PartFailed
 from plumbline.embedded.home import Home, read_json, write_atomically
 from plumbline.embedded.parts import Part, end_parts, last_telling_line
 from plumbline.embedded.postgres import Server
+from plumbline.embedded.secretfiles import random_key
 
 ROLES = ("owner", "app", "keeper", "reporter", "auditor", "restorer")
 POSTGRES = "postgres"
@@ -44,7 +45,12 @@ _ROOM_FOR_ALL, _ROOM_FOR_MORE = (
 )  # megabytes: two databases with their logs, or what a run adds to them
 _SERVER_SECONDS = 1.0  # Airflow's API server lingers for ten seconds after it has closed everything
 _STARTED_WITH = "started_with.json"
-_OF_TASKS = ("AIRFLOW_CONN_PLUMBLINE_DB", "AIRFLOW_CONN_PLUMBLINE_KEEPER", "PLUMBLINE_LOCAL_MODEL_URL")
+_OF_TASKS = (
+    "AIRFLOW_CONN_PLUMBLINE_DB",
+    "AIRFLOW_CONN_PLUMBLINE_KEEPER",
+    "AIRFLOW_CONN_PLUMBLINE_PSEUDONYMS",
+    "PLUMBLINE_LOCAL_MODEL_URL",
+)
 
 
 @dataclass(slots=True)
@@ -187,6 +193,10 @@ class Installation:
         return {
             "AIRFLOW_CONN_PLUMBLINE_DB": address("app"),
             "AIRFLOW_CONN_PLUMBLINE_KEEPER": address("keeper"),
+            "AIRFLOW_CONN_PLUMBLINE_RESTORER": address("restorer"),
+            "AIRFLOW_CONN_PLUMBLINE_PSEUDONYMS": json.dumps(
+                {"conn_type": "generic", "password": secrets.value("pseudonyms", random_key)}
+            ),
             "PLUMBLINE_OWNER_URL": address("owner"),
             "PLUMBLINE_ADMIN_URL": server.admin_url("plumbline"),
             "PLUMBLINE_LOCAL_MODEL_URL": f"{self.model_url}/v1",

@@ -35,7 +35,7 @@ from plumbline.models.prices import PriceList, prices_of
 from plumbline.models.requests import Input, Usage
 from plumbline.models.sessions import HeldSession
 from plumbline.models.throttle import Throttle
-from plumbline.privacy.minimise import minimise
+from plumbline.privacy.minimise import Minimiser
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
@@ -58,8 +58,10 @@ class ChatStream:
         use: str,
         prompt: PromptRef | None,
         sensitivity: str,
+        minimiser: Minimiser,
     ) -> None:
         self._database, self._run, self._endpoint = database, run, endpoint
+        self._minimiser = minimiser
         self._use, self._prompt = use, prompt
         self._session = HeldSession(database, run.tenant)
         self._background = Background(endpoint.limits.at_once, self._session, policy.keep_trying)
@@ -109,10 +111,11 @@ class ChatStream:
 
         Raises:
             InputRefused: The request is longer than the model reads.
+            NoKeys: Something personal is in it, and there is no key to replace it with.  It is not sent.
             PlumblineError: A request of this stream went wrong.
         """
         self._background.raise_failure()
-        request = _minimised(request)
+        request = self._minimised(request)
         tokens, limit = tokens_of(request), self._endpoint.limits.tokens_an_input
         if tokens + request.max_output_tokens > limit:
             raise InputRefused(
@@ -150,6 +153,13 @@ class ChatStream:
     def answers(self, keys: Sequence[bytes]) -> dict[bytes, ChatAnswer]:
         """Return the answers that are there, by key."""
         return read_answers(self._database, self._run.tenant, keys)
+
+    def _minimised(self, request: ChatRequest) -> ChatRequest:
+        contents = self._minimiser.minimise_all([message.content for message in request.messages])
+        messages = zip(request.messages, contents, strict=True)
+        return replace(
+            request, messages=tuple(replace(message, content=content) for message, content in messages)
+        )
 
     def _send(self) -> None:
         if self._prices is None:
@@ -199,13 +209,6 @@ def tokens_of(request: ChatRequest) -> int:
         "", replace(request, messages=tuple(replace(one, content="") for one in request.messages))
     )
     return said + int(count(framing.decode()))
-
-
-def _minimised(request: ChatRequest) -> ChatRequest:
-    return replace(
-        request,
-        messages=tuple(replace(message, content=minimise(message.content)) for message in request.messages),
-    )
 
 
 def _mending(item: Input, body: DictRow) -> Input:

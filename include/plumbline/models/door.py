@@ -30,7 +30,7 @@ from plumbline.models.moderating import Judgement, Moderation, judgements
 from plumbline.models.policy import Policy
 from plumbline.models.prices import estimate
 from plumbline.models.streams import TextStream
-from plumbline.privacy.minimise import minimise
+from plumbline.privacy.minimise import Minimiser
 
 _QUESTION = "Which model answers?"
 
@@ -49,15 +49,26 @@ class Proof:
 
 
 class Door:
-    """The door as one step uses it: the endpoint comes from the tools, the bill goes to the run."""
+    """
+    The door as one step uses it: the endpoint comes from the tools, the bill goes to the run.
+
+    With `planning` nothing is to be bought, and not even a pseudonym is written down.
+    """
 
     def __init__(
-        self, tools: Tools, run: Run, *, endpoint: Endpoint | None = None, policy: Policy | None = None
+        self,
+        tools: Tools,
+        run: Run,
+        *,
+        endpoint: Endpoint | None = None,
+        policy: Policy | None = None,
+        planning: bool = False,
     ) -> None:
         self.endpoint = endpoint or endpoint_of(tools.settings, tools.provider)
         self._database = tools.db
         self._run = run
         self._policy = policy or Policy(patience=self.endpoint.patience)
+        self._minimiser = Minimiser(tools, run.tenant, keep=not planning)
 
     @property
     def model(self) -> str:
@@ -71,7 +82,7 @@ class Door:
 
     def embedding(self, use: str, sensitivity: str = "internal") -> TextStream:
         """Return a stream of texts to embed, for a `with` block; see `TextStream`."""
-        return TextStream(self._database, self._run, self.endpoint, self._policy, Embedding, use, sensitivity)
+        return self._texts(self.endpoint, Embedding, use, sensitivity)
 
     def moderate(self, use: str, texts: Sequence[str], sensitivity: str = "internal") -> list[Judgement]:
         """
@@ -81,8 +92,7 @@ class Door:
             PlumblineError: As drawn in `plumbline.models.errors`.
         """
         endpoint = self.endpoint.for_moderation()
-        stream = TextStream(self._database, self._run, endpoint, self._policy, Moderation, use, sensitivity)
-        with stream:
+        with self._texts(endpoint, Moderation, use, sensitivity) as stream:
             keys = [
                 stream.add(text, min(len(text.encode()), endpoint.limits.tokens_an_input)) for text in texts
             ]
@@ -107,7 +117,7 @@ class Door:
             PlumblineError: As drawn in `plumbline.models.errors`.
         """
         keys = Keys(self._run.tenant, use, self.model, {"dimensions": self.dimensions})
-        wanted = [keys.of(minimise(text)) for text in texts]
+        wanted = [keys.of(minimised) for minimised in self._minimiser.minimise_all(texts)]
         if unanswered(self._database, self._run.tenant, wanted):
             with self.embedding(use, sensitivity) as stream:
                 for number, text in enumerate(texts):
@@ -130,6 +140,7 @@ class Door:
             use=use,
             prompt=prompt,
             sensitivity=sensitivity,
+            minimiser=self._minimiser,
         )
 
     def chat(
@@ -152,9 +163,18 @@ class Door:
             key = stream.add(request, user=user, session=session)
         return stream.answers([key])[key]
 
-    def key(self, use: str, text: str) -> bytes:
-        """Return the key under which the embedding of this text is bought, or was."""
-        return Keys(self._run.tenant, use, self.model, {"dimensions": self.dimensions}).of(minimise(text))
+    def minimise(self, text: str) -> str:
+        """
+        Return a text as it would be sent: the very same where nothing personal or secret is in it.
+
+        Raises:
+            NoKeys: Something personal is in it, and there is no key to replace it with.
+        """
+        return self._minimiser.minimise(text)
+
+    def key(self, use: str, minimised: str) -> bytes:
+        """Return the key under which the embedding of a text is bought, or was; the text is as it would be sent."""
+        return Keys(self._run.tenant, use, self.model, {"dimensions": self.dimensions}).of(minimised)
 
     def unanswered(self, keys: Sequence[bytes]) -> set[bytes]:
         """Return those of the keys that a run would have to buy.  Nothing is sent."""
@@ -181,6 +201,13 @@ class Door:
         with self._database.transaction(self._run.tenant) as session:
             found = db.row(session, "ledger/select_proof", key=key) or {}
         return Proof(endpoint=self.endpoint.base_url, model=self.model, **found)
+
+    def _texts(
+        self, endpoint: Endpoint, kind: type[Embedding | Moderation], use: str, sensitivity: str
+    ) -> TextStream:
+        return TextStream(
+            self._database, self._run, endpoint, self._policy, kind, use, sensitivity, self._minimiser
+        )
 
     def _most_tokens(self, text: str) -> int:
         # A token is at least one byte; what is longer than the model reads, the provider refuses.

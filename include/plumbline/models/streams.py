@@ -16,6 +16,7 @@ from typing import Self
 from plumbline.core.clock import now
 from plumbline.core.db import Database
 from plumbline.core.receipts import Run
+from plumbline.core.tokenizer import EMBEDDING_ENCODING, tokenizer
 from plumbline.models.background import Background
 from plumbline.models.buying import Buyer
 from plumbline.models.embeddings import Embedding
@@ -29,7 +30,7 @@ from plumbline.models.prices import PriceList, prices_of
 from plumbline.models.requests import Input, Usage, full_requests, lifetime, paced
 from plumbline.models.sessions import HeldSession
 from plumbline.models.throttle import Throttle
-from plumbline.privacy.minimise import minimise
+from plumbline.privacy.minimise import Minimiser
 
 UNDER_WAY = 8
 _LOOK_UP = 256
@@ -47,8 +48,10 @@ class TextStream:
         kind: type[Embedding | Moderation],
         use: str,
         sensitivity: str,
+        minimiser: Minimiser,
     ) -> None:
         self._database = database
+        self._minimiser = minimiser
         self._run = run
         self._endpoint = endpoint
         self._use = use
@@ -104,18 +107,21 @@ class TextStream:
 
         Raises:
             InputRefused: The text is empty, or longer than the model reads.
+            NoKeys: Something personal is in it, and there is no key to replace it with.  It is not sent.
             PlumblineError: A request of this stream went wrong.
         """
         self._background.raise_failure()
-        minimised = minimise(text)
+        minimised = self._minimiser.minimise(text)
         limit = self._endpoint.limits.tokens_an_input
         if not minimised:
             raise InputRefused("An empty text cannot be sent to a model.")
+        key = self._keys.of(minimised)
+        if minimised is not text:
+            tokens = tokenizer(EMBEDDING_ENCODING).count(minimised)
         if tokens > limit:
             raise InputRefused(
                 f"A text of {tokens} tokens cannot be sent: {self._endpoint.model} reads {limit}."
             )
-        key = self._keys.of(minimised)
         if self._is_pending(key):
             self._background.count(Usage(reused=1))
             return key

@@ -35,6 +35,7 @@ HOLDERS = {
     "REDIS_PASSWORD": {"redis", "scheduler", "worker"},
     "MAIL_RELAY_PASSWORD": {"mail"},
     "AIRFLOW_CONN_PLUMBLINE_OPENAI": {"worker"},
+    "PLUMBLINE_PSEUDONYM_KEYS": {"worker"},
 }
 # In .env it would label the code of tomorrow with the commit of today.
 GIVEN_TO_EACH_BUILD = {"PLUMBLINE_CODE_VERSION"}

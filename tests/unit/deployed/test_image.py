@@ -72,7 +72,7 @@ def test_new_env_makes_every_secret_anew(composition: Composition, tmp_path: Pat
 
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert [name for name, value in generated if len(value) < 24 or value == composition.env[name]] == []
-    assert len({value for _, value in generated}) == len(generated) == 14
+    assert len({value for _, value in generated}) == len(generated) == 15
     Fernet(dict(generated)["AIRFLOW_FERNET_KEY"])
 
 

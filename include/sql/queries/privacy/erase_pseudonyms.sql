@@ -1,0 +1,2 @@
+-- Destroy the way back from pseudonyms.
+select privacy.erase_pseudonyms(%(tenant)s, %(ids)s::text[])

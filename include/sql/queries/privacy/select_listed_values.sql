@@ -1,0 +1,3 @@
+-- Every value of the customer list, sealed.
+select kind, fingerprint, key_id, sealed
+from privacy.listed_value
