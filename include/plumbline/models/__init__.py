@@ -6,27 +6,38 @@ The one door to a model: every call to a provider passes here, and nothing else 
         key = stream.add(text, tokens)
 """
 
+from plumbline.models.budgets import Standing, list_budgets, remove_budgets, set_budgets, subject
+from plumbline.models.caps import require_within
 from plumbline.models.door import Door, Proof
 from plumbline.models.endpoints import Endpoint, endpoint_of, with_model
-from plumbline.models.errors import MayHaveBeenBilled, PriceUnknown, RetryLater
-from plumbline.models.prices import estimate
+from plumbline.models.errors import BudgetExhausted, MayHaveBeenBilled, PriceUnknown, RetryLater
+from plumbline.models.prices import PriceList, estimate, price_list
 from plumbline.models.requests import Usage
 from plumbline.models.streams import EmbeddingStream
 from plumbline.models.unfinished import UnfinishedCall, list_unknown, release_call
 
 __all__ = [
+    "BudgetExhausted",
     "Door",
     "EmbeddingStream",
     "Endpoint",
     "MayHaveBeenBilled",
+    "PriceList",
     "PriceUnknown",
     "Proof",
     "RetryLater",
+    "Standing",
     "UnfinishedCall",
     "Usage",
     "endpoint_of",
     "estimate",
+    "list_budgets",
     "list_unknown",
+    "price_list",
     "release_call",
+    "remove_budgets",
+    "require_within",
+    "set_budgets",
+    "subject",
     "with_model",
 ]

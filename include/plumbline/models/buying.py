@@ -24,6 +24,7 @@ from plumbline.models import transport, wire
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.errors import (
     AnswerUnusable,
+    BudgetExhausted,
     CallRefused,
     CreditUsedUp,
     KeyRejected,
@@ -91,7 +92,11 @@ class Buyer:
         paced: int | None = None
         while remaining:
             paced = self._pace(total_tokens(remaining)) if paced is None else paced
-            claim = self._ledger.claim(use, remaining, price, self._body)
+            try:
+                claim = self._ledger.claim(use, remaining, price, self._body)
+            except BudgetExhausted:
+                self._throttle.give_back(paced)
+                raise
             self._finish(claim)
             ended = True
             if claim.call is not None:

@@ -10,6 +10,8 @@ Three promises carry everything else, and each is one transaction:
 - A call ends once.  Whoever deletes its intent may write its end; a second one finds nothing and writes
   nothing.
 - What was bought and that it was bought appear together: answers, cost and state are one commit.
+
+A call is claimed together with what it reserves of budgets, and ends together with what it cost them; see `reserving`.
 """
 
 from __future__ import annotations
@@ -28,10 +30,20 @@ from plumbline.core.arrays import ByteaArray, bytea_array, halfvec_array, intege
 from plumbline.core.db import Database
 from plumbline.core.receipts import Run
 from plumbline.models.endpoints import Endpoint
+from plumbline.models.errors import BudgetExhausted
 from plumbline.models.identity import fingerprint
 from plumbline.models.policy import History, Outcome
 from plumbline.models.prices import Price
-from plumbline.models.requests import Input, lifetime
+from plumbline.models.requests import Input, lifetime, total_tokens
+from plumbline.models.reserving import (
+    NOTHING,
+    Reservation,
+    RoomIsShort,
+    book,
+    give_back,
+    note_refusal,
+    reserve,
+)
 from plumbline.models.sessions import HeldSession
 from plumbline.models.wire import Embeddings, halfvecs
 
@@ -122,14 +134,39 @@ class Ledger:
         self._endpoint = endpoint
         self._sensitivity = sensitivity
         self._left_open: list[uuid.UUID] = []
+        self._periods: set[int] = set()
 
     def claim(
         self, use: str, wanted: Sequence[Input], price: Price, body: Callable[[Sequence[Input]], bytes]
     ) -> Claim:
-        """Write down the call for those of the wanted keys that are free, and commit it."""
+        """
+        Write down the call for those of the wanted keys that are free, reserve what it can cost, and commit it.
+
+        Raises:
+            BudgetExhausted: A budget has no room for it.  Nothing is written but that it was refused.
+        """
+        try:
+            try:
+                return self._claim(use, wanted, price, body, alone=False)
+            except RoomIsShort:
+                return self._claim(use, wanted, price, body, alone=True)
+        except BudgetExhausted as refused:
+            with self._session.transaction() as session:
+                note_refusal(session, refused)
+            raise
+
+    def _claim(
+        self,
+        use: str,
+        wanted: Sequence[Input],
+        price: Price,
+        body: Callable[[Sequence[Input]], bytes],
+        *,
+        alone: bool,
+    ) -> Claim:
         keys = bytea_array([item.key for item in wanted])
         with self._session.transaction() as session:
-            self._lock_claims(session)
+            budgets = self._lock_claims(session, alone=alone)
             rivals = self._rivals(session, keys)
             if cut_off := [rival for rival in rivals if not _under_way(rival)]:
                 return self._take_over(session, cut_off)
@@ -138,8 +175,19 @@ class Ledger:
                 found["key"] for found in db.rows(session, "ledger/select_unanswered", keys=keys)
             } - elsewhere
             ours = [item for item in wanted if item.key in missing]
-            call = self._write_call(session, use, ours, price, body(ours)) if ours else None
+            if not ours:
+                return Claim(None, elsewhere)
+            worst = price.cost(total_tokens(ours))
+            reserved = self._reserve(session, use, worst, alone=alone) if budgets else NOTHING
+            call = self._write_call(session, use, ours, price, body(ours), reserved)
         return Claim(call, elsewhere)
+
+    def give_back(self) -> None:
+        """Give back what was leased of budgets and is not drawn: nothing more is bought."""
+        if self._periods:
+            with self._session.transaction() as session:
+                give_back(session, self._periods, self._session.holder)
+            self._periods.clear()
 
     def take_over_cut_off(self) -> Claim:
         """Take over what dead processes of this tenant left at this model and endpoint."""
@@ -161,9 +209,11 @@ class Ledger:
         tokens = call.tokens_planned if bought.tokens is None else bought.tokens
         cost = call.price.cost(tokens)
         with self._session.transaction() as session:
-            if not db.run(session, "ledger/delete_intent", call_id=call.call_id):
+            ended = db.row(session, "ledger/delete_intent", call_id=call.call_id)
+            if ended is None:
                 return None
             self._keep_answers(session, call, bought)
+            self._periods.update(book(session, ended, cost))
             db.run(
                 session,
                 "ledger/update_call_settled",
@@ -180,8 +230,11 @@ class Ledger:
         self, call: Call, state: str, error: str, outcome: Outcome, history: History, *, tokens: int = 0
     ) -> None:
         """End a call, `refused` or `failed`; `tokens` are what it was billed all the same."""
+        cost = call.price.cost(tokens)
         with self._session.transaction() as session:
-            if db.run(session, "ledger/delete_intent", call_id=call.call_id):
+            ended = db.row(session, "ledger/delete_intent", call_id=call.call_id)
+            if ended is not None:
+                self._periods.update(book(session, ended, cost))
                 db.run(
                     session,
                     "ledger/update_call_ended",
@@ -189,7 +242,7 @@ class Ledger:
                     state=state,
                     error=error,
                     tokens=tokens,
-                    cost_usd=call.price.cost(tokens),
+                    cost_usd=cost,
                     provider_request_id=outcome.headers.get("x-request-id"),
                 )
 
@@ -200,8 +253,22 @@ class Ledger:
         if state == "unknown":
             self._left_open.append(call.call_id)
 
-    def _lock_claims(self, session: Session) -> None:
-        db.run(session, "ledger/lock_claims", tenant=self._run.tenant, model=self._endpoint.model)
+    def _lock_claims(self, session: Session, *, alone: bool = False) -> bool:
+        """Claim by turns, or alone in the tenant; return whether there are budgets."""
+        return bool(
+            db.value(
+                session,
+                "ledger/lock_claims",
+                tenant=self._run.tenant,
+                model=self._endpoint.model,
+                alone=alone,
+            )
+        )
+
+    def _reserve(self, session: Session, use: str, worst_usd: Decimal, *, alone: bool) -> Reservation:
+        reserved = reserve(session, self._run, use, worst_usd, holder=self._session.holder, alone=alone)
+        self._periods.update(reserved.periods or ())
+        return reserved
 
     def _rivals(self, session: Session, keys: ByteaArray) -> list[DictRow]:
         rivals = db.rows(
@@ -261,7 +328,13 @@ class Ledger:
         )
 
     def _write_call(
-        self, session: Session, use: str, ours: Sequence[Input], price: Price, request: bytes
+        self,
+        session: Session,
+        use: str,
+        ours: Sequence[Input],
+        price: Price,
+        request: bytes,
+        reserved: Reservation,
     ) -> Call:
         run, endpoint = self._run, self._endpoint
         keys, tokens = [item.key for item in ours], [item.tokens for item in ours]
@@ -273,6 +346,7 @@ class Ledger:
             tenant=run.tenant,
             project=run.project,
             team=run.team,
+            user=run.user,
             use=use,
             route="/v1/embeddings",
             region=endpoint.region,
@@ -295,6 +369,7 @@ class Ledger:
             tokens=integer_array(tokens),
             request=request,
             holder=self._session.holder,
+            **reserved.columns,
         )
         return Call(call_id, at, use, keys, tokens, endpoint.dimensions, price, cost, request)
 

@@ -12,15 +12,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Self
 
+import psycopg
+
 from plumbline.core.clock import now
 from plumbline.core.db import Database
-from plumbline.core.errors import Fatal
+from plumbline.core.errors import Fatal, PlumblineError
 from plumbline.core.receipts import Run
 from plumbline.models.buying import Buyer, Stopped
+from plumbline.models.caps import cap_of, require_within
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.errors import InputRefused, StillUnusable
 from plumbline.models.identity import Keys
@@ -50,6 +54,7 @@ class EmbeddingStream:
         self._endpoint = endpoint
         self._policy = policy
         self._use = use
+        self._most_tokens = cap_of(use).most_tokens_in
         self._trusted = lifetime(use) is not None
         self._keys = Keys(run.tenant, use, endpoint.model, {"dimensions": endpoint.dimensions})
         self._stop = threading.Event()
@@ -104,7 +109,7 @@ class EmbeddingStream:
         Take a text, with its tokens by the provider's tokenizer, and return the key of its answer.
 
         Raises:
-            InputRefused: The text is empty, or longer than the model reads.
+            InputRefused: The text is empty, or longer than the model reads or its use allows.
             PlumblineError: A request of this stream went wrong.
         """
         self._raise_failure()
@@ -116,6 +121,7 @@ class EmbeddingStream:
             raise InputRefused(
                 f"A text of {tokens} tokens cannot be embedded: {self._endpoint.model} reads {limit}."
             )
+        require_within(self._use, tokens)
         key = self._keys.of(minimised)
         if self._is_pending(key):
             self._count(Usage(reused=1))
@@ -160,6 +166,8 @@ class EmbeddingStream:
         if self._price.day != now().date():
             self._price = input_price(self._database, self._endpoint.model)
         limits = paced(self._endpoint.limits, self._throttle.tokens_per_minute)
+        if self._most_tokens is not None:
+            limits = replace(limits, tokens=min(limits.tokens, self._most_tokens))
         for inputs in full_requests(self._missing, limits, rest=rest):
             self._require_usable_answers()
             self._start(partial(self._buy, inputs, self._price))
@@ -209,7 +217,7 @@ class EmbeddingStream:
                 self._stop.set()
                 self._failure = _graver(self._failure, failure)
             if self._left and not self._at_work:
-                self._session.close()
+                self._close()
             self._changed.notify_all()
 
     def _wait_for_all(self) -> None:
@@ -232,7 +240,16 @@ class EmbeddingStream:
             if self._at_work:
                 log.warning("left %d requests under way; the next run ends them", self._at_work)
             else:
-                self._session.close()
+                self._close()
+
+    def _close(self) -> None:
+        try:
+            self._ledger.give_back()
+        except (psycopg.Error, PlumblineError) as error:
+            # Closing frees the lock, and the next who needs room takes back what is leased by a process that is gone.
+            log.warning("leases of budgets are left to the next run (%s)", type(error).__name__)
+        finally:
+            self._session.close()
 
     def _raise_failure(self) -> None:
         if self._failure is not None:

@@ -16,6 +16,7 @@ from decimal import Decimal
 from plumbline.core import db
 from plumbline.core.errors import Fatal
 from plumbline.core.tools import Tools
+from plumbline.models.reserving import book, give_back
 
 
 class NotUnfinished(Fatal):
@@ -57,7 +58,8 @@ def release_call(
     """
     Write down what a person found out about a call, so that its inputs may be bought anew; return what is booked.
 
-    Billed: the call has failed at its planned tokens and cost.  Not billed: it has failed and cost nothing.
+    Billed: the call has failed at its planned tokens and cost.  Not billed: it has failed and cost nothing.  Either way
+    it is no longer reserved in budgets.
 
     Raises:
         NotUnfinished: The call is unknown here, has ended, or a living process is at work on it.
@@ -71,7 +73,8 @@ def release_call(
                 f"There is nothing to decide about call {call_id}: `plumbline calls unknown` lists what is."
             )
         tokens, cost = (found["tokens"], found["cost_usd"]) if billed else (0, Decimal(0))
-        db.run(session, "ledger/delete_intent", call_id=call_id)
+        ended = db.row(session, "ledger/delete_intent", call_id=call_id)
+        periods = book(session, ended, cost) if ended else []
         db.run(
             session,
             "ledger/update_call_released",
@@ -81,6 +84,8 @@ def release_call(
             cost_usd=cost,
             error=f"Cut off; {by} decided that it was {'billed, at the planned tokens' if billed else 'not billed'}.",
         )
+    with tools.db.transaction(tenant) as session:
+        give_back(session, periods)
     return cost
 
 

@@ -362,7 +362,7 @@ def test_a_refusal_ends_the_call_unbilled(
 ) -> None:
     """The message says what to look at, and holds neither the key nor a text."""
     book.change(
-        "insert into ledger.price values (%s, 'standard', 'input', '2026-01-01', 1, 'the tests')", model
+        "insert into ledger.price values (%s, 'standard', 'input', '2026-02-01', 1, 'the tests')", model
     )
     door = Door(tools, run, endpoint=provider(embedding_model=model, dimensions=256), policy=QUICK)
 
