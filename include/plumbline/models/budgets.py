@@ -57,8 +57,7 @@ class Standing:
 
     `reserved` is what calls under way can cost at most, and what buying processes have leased; `open` the former alone.
     `left` is what may still be reserved, `over` what is spent or reserved beyond the cap.  `reached` is the highest
-    threshold that was come to, and `refused` whether a call was, under this cap.  `state` is the gravest of near, refused,
-    full and over; else free.
+    threshold that was come to, and `refused` whether a call was, under this cap.  `state` is the gravest of these.
     """
 
     scope: Scope
@@ -211,7 +210,7 @@ def _set(
     if not counted:
         db.run(
             session,
-            "ledger/book_before_budget",
+            "ledger/book_period_anew",
             scope=whose.scope,
             name=whose.name,
             period=period_id,
@@ -231,7 +230,7 @@ def _count_open_calls(session: Session, tenant: str, whose: Subject, period_id: 
         period=period_id,
         starts_on=starts_on,
     )
-    if calls:
+    if calls := [call for call in calls if not call["reserved"]]:
         db.rows(session, "ledger/lock_periods", periods=[period_id])
         db.run(
             session,

@@ -42,6 +42,7 @@ class BudgetExhausted(Fatal):
     A budget has no room for the worst case of a call.  Nothing was sent, and nothing stays reserved.
 
     `budget` names it as `plumbline budget` does; the amounts are US dollars; `ends_at` (UTC) is when it begins anew.
+    `noted`: that it has refused a call is on record already.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class BudgetExhausted(Fatal):
         needed: Decimal,
         starts_on: date,
         ends_at: datetime,
+        noted: bool = False,
     ) -> None:
         self.budget_id = budget_id
         self.budget = budget
@@ -66,6 +68,7 @@ class BudgetExhausted(Fatal):
         self.needed = needed
         self.starts_on = starts_on
         self.ends_at = ends_at
+        self.noted = noted
         super().__init__(
             f"The budget of {budget} for this {period} has no room: of {usd(cap)} USD, {usd(spent)} are spent and "
             f"{usd(reserved)} reserved, and the call may cost {usd(needed)}. Nothing was sent. The budget begins anew "

@@ -8,8 +8,9 @@ A process leases blocks of the periods (`ledger.budget_period`) into rows of its
 draw on these: no call waits for another process.  What keeps this free of deadlocks is one order: intents, then periods
 by number, then leases by period and holder; a claim begins at its own leases, and holds none that it could not draw on.
 
-Where the room is short, the claim is made once more `alone`: nobody buys meanwhile, and what others have leased and not
-drawn is taken back.  A lease may be emptied to its open calls by anyone, at any time: its process leases again.
+Where the room is short and others hold enough, the claim is made once more `alone`: nobody buys meanwhile, and what
+others have leased and not drawn is taken back.  A lease may be emptied to its open calls by anyone, at any time: its
+process leases again.
 
 What is reserved stays so until the call has ended: those of a dead process until they are repeated, or a person has
 decided.
@@ -75,7 +76,7 @@ def reserve(
 
     Raises:
         RoomIsShort: There is no room without what others hold; roll back and claim alone.
-        BudgetExhausted: There is no room, and claimed alone.  Nothing stays reserved when the transaction is undone.
+        BudgetExhausted: There is no room even so.  Nothing stays reserved when the transaction is undone.
     """
     day = now().date()
     applying = db.rows(
@@ -150,6 +151,8 @@ def reclaim(session: Session) -> None:
 
 def note_refusal(session: Session, refused: BudgetExhausted) -> None:
     """Keep that a budget has refused a call, once a period; after the transaction of the call, which is undone."""
+    if refused.noted:
+        return
     # With that transaction a period may have gone that began with this call.
     db.run(session, "ledger/open_periods", budgets=[refused.budget_id], day=refused.starts_on)
     if db.run(session, "ledger/insert_refusal", budget=refused.budget_id, starts_on=refused.starts_on):
@@ -193,9 +196,11 @@ def _lease(
     _return_leases(session, periods, holder=holder, alone=alone)
     blocks = []
     for found in db.rows(session, "ledger/select_rooms", periods=periods):
-        granted = block(found["cap_usd"] - found["spent_usd"] - found["leased_usd"], worst_usd)
+        granted = block(found["room_usd"], worst_usd)
         if granted is None:
-            raise _exhausted(found, worst_usd) if alone else RoomIsShort
+            # Where it would not help to take back what others hold, nobody is kept from buying for it.
+            enough = not alone and worst_usd <= found["room_usd"] + found["unused_usd"]
+            raise RoomIsShort if enough else _exhausted(found, worst_usd)
         blocks.append(granted)
     db.run(
         session,
@@ -223,15 +228,15 @@ def _return_leases(session: Session, periods: Sequence[int], *, holder: int, alo
 
 
 def _exhausted(found: Mapping[str, Any], needed: Decimal) -> BudgetExhausted:
-    # Claimed alone, nothing is leased but what calls under way and in doubt can cost.
     return BudgetExhausted(
         budget_id=found["budget_id"],
         budget=named(found["scope"], found["name"]),
         period=found["period"],
         cap=found["cap_usd"],
         spent=found["spent_usd"],
-        reserved=found["leased_usd"],
+        reserved=found["reserved_usd"],
         needed=needed,
         starts_on=found["starts_on"],
         ends_at=ends_at(found["period"], found["starts_on"]),
+        noted=found["noted"],
     )
