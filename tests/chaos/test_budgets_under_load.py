@@ -1,4 +1,4 @@
-"""Fifty to two hundred callers in four processes against a cap worth fifty calls: a hundred rounds, none of which leaks."""
+"""Fifty to two hundred callers in four processes, a cap worth fifty calls: a hundred rounds, none of which leaks."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 Period = Literal["day", "month"]
 
-SHARE = 16
+SHARE = 64
 """A block is this part of the room at most: so many processes find one each, the first takes no more than the last."""
 
 CALLS = 200

@@ -23,7 +23,7 @@ comment on table ledger.budget is 'Caps on what is spent. A budget is never chan
 comment on column ledger.budget.budget_id is 'Number of the budget.';
 comment on column ledger.budget.tenant is 'Whose budget.';
 comment on column ledger.budget.scope is 'Which calls count: those of a project, a team, a use or a user, or everything.';
-comment on column ledger.budget.name is 'personal: name of the project, team or use, or the pseudonym of the user; empty for everything; kept as long as the book; erased with the pseudonym.';
+comment on column ledger.budget.name is 'personal: pseudonym of the user, where it is for one; kept as long as the book; erased with the pseudonym. Else the name of a project, team or use, and empty for everything.';
 comment on column ledger.budget.period is 'day or month, in UTC: when it begins anew.';
 comment on column ledger.budget.cap_usd is 'The most that may be spent in a period, in US dollars.';
 comment on column ledger.budget.on_exceed is 'What becomes of a call for which there is no room: it is refused before it is sent.';
@@ -54,7 +54,7 @@ comment on table ledger.budget_period is 'One day or month of a budget: what is 
 comment on column ledger.budget_period.period_id is 'Number of the period; ledger.call names it.';
 comment on column ledger.budget_period.tenant is 'Whose budget.';
 comment on column ledger.budget_period.scope is 'Scope of the budget.';
-comment on column ledger.budget_period.name is 'personal: name of the project, team or use, or the pseudonym of the user; kept as long as the book; erased with the pseudonym.';
+comment on column ledger.budget_period.name is 'personal: pseudonym of the user, where it is for one; kept as long as the book; erased with the pseudonym. Else the name of a project, team or use.';
 comment on column ledger.budget_period.period is 'day or month.';
 comment on column ledger.budget_period.starts_on is 'Its first day (UTC).';
 comment on column ledger.budget_period.budget_id is 'The budget that was last in force in it.';
@@ -147,7 +147,7 @@ grant select, insert, update, delete on ledger.lease to plumbline_app;
 grant select, insert on ledger.budget_event to plumbline_app;
 grant update (told_at) on ledger.budget_event to plumbline_app;
 grant update (lease, budget_periods, reserved_usd) on ledger.intent to plumbline_app;
-grant select on ledger.budget, ledger.budget_period, ledger.lease, ledger.budget_event to plumbline_auditor;
-grant select (budget_id, tenant, scope, name, period, cap_usd, on_exceed, thresholds, valid_from, valid_until) on ledger.budget to plumbline_reporter;
-grant select on ledger.budget_period, ledger.lease, ledger.budget_event to plumbline_reporter;
+grant select (budget_id, tenant, scope, name, period, cap_usd, on_exceed, thresholds, valid_from, valid_until) on ledger.budget
+    to plumbline_auditor, plumbline_reporter;
+grant select on ledger.budget_period, ledger.lease, ledger.budget_event to plumbline_auditor, plumbline_reporter;
 grant select (lease, budget_periods, reserved_usd) on ledger.intent to plumbline_auditor;

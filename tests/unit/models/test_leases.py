@@ -50,7 +50,7 @@ def test_blocks_one_after_the_other_never_come_to_more_than_the_cap(
 
 def test_blocks_get_smaller_with_the_room() -> None:
     """A wide budget is leased in large parts, the last of it call by call."""
-    assert [block(Decimal(room), Decimal(1)) for room in (100_000, 1600, 160, 16, 5, 1, 0)] == [
+    assert [block(Decimal(room), Decimal(1)) for room in (100_000, 6400, 640, 64, 5, 1, 0)] == [
         200, 100, 10, 1, 1, 1, None,
     ]  # fmt: skip
 
