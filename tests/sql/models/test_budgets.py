@@ -393,6 +393,22 @@ def test_a_call_over_midnight_counts_for_the_day_it_was_reserved_in(
     ]
 
 
+def test_a_day_that_begins_with_a_refusal_is_on_record(
+    tools: Tools, caller: Callable[..., Caller], book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refused call opened the day, and was undone with it."""
+    limit(tools, day=100)
+    monkeypatch.setattr(reserving, "now", lambda: datetime(2031, 5, 31, tzinfo=UTC))
+
+    for _ in range(2):
+        with pytest.raises(BudgetExhausted):
+            caller().claim("boats", 101)
+
+    assert book.rows(
+        "select starts_on::text, event from ledger.budget_event join ledger.budget_period using (period_id)"
+    ) == [("2031-05-31", "refused")]
+
+
 def test_each_threshold_is_told_once(
     tools: Tools, caller: Callable[..., Caller], book: Book, caplog: pytest.LogCaptureFixture
 ) -> None:
