@@ -255,15 +255,8 @@ class Ledger:
 
     def _lock_claims(self, session: Session, *, alone: bool = False) -> bool:
         """Claim by turns, or alone in the tenant; return whether there are budgets."""
-        return bool(
-            db.value(
-                session,
-                "ledger/lock_claims",
-                tenant=self._run.tenant,
-                model=self._endpoint.model,
-                alone=alone,
-            )
-        )
+        tenant, model = self._run.tenant, self._endpoint.model
+        return bool(db.value(session, "ledger/lock_claims", tenant=tenant, model=model, alone=alone))
 
     def _reserve(self, session: Session, use: str, worst_usd: Decimal, *, alone: bool) -> Reservation:
         reserved = reserve(session, self._run, use, worst_usd, holder=self._session.holder, alone=alone)
