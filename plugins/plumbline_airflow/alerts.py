@@ -1,5 +1,5 @@
 """
-Who hears that a task failed for good, and how.
+Who hears that a task failed for good, or that a budget has come to a threshold, and how.
 
 One clear line in the log, and one mail to the owner where the Connection `plumbline_smtp` says where to: its extra
 holds `from_email` and `alerts_to`.  A mapped task that fails in many parts is told of once a run.  The reason is a
@@ -16,17 +16,22 @@ import html
 import logging
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from airflow.sdk.exceptions import AirflowFailException
 
 from plumbline.core import db
 from plumbline.core.errors import PlumblineError
 from plumbline.core.settings import Settings
+from plumbline.models.budgets import tell_events
 from plumbline_airflow.connections import SMTP, look_up, tools_of_airflow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.sdk import Context
 
     from plumbline.core.connections import Connection
+    from plumbline.core.tools import Tools
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +46,27 @@ def tell_owner(context: Context) -> None:
     connection = look_up(SMTP)
     if connection and connection.extra.get("alerts_to") and not _was_told(instance):
         _mail(connection, subject, text)
+
+
+def tell_of_budgets(tools: Tools, tenant: str) -> None:
+    """Mail what budgets have come to, once; without a mail server it stays in the log and in `plumbline budget`."""
+
+    def tell(sentences: Sequence[str]) -> bool:
+        connection = look_up(SMTP)
+        if not connection or not connection.extra.get("alerts_to"):
+            return False
+        text = "\n".join(
+            [*sentences, "How all budgets stand: plumbline budget. What they do: docs/budgets.md"]
+        )
+        return _mail(connection, f"Budgets of {tenant}: {sentences[-1]}", text)
+
+    try:
+        tell_events(tools.db, tenant, tell)
+    except (
+        PlumblineError,
+        psycopg.Error,
+    ):  # a step has done its work, or has failed by itself, whoever hears of this
+        log.exception("nobody could be told of budgets")
 
 
 def alert(dag_id: str, task_id: str, run_id: str, reason: str) -> tuple[str, str]:
@@ -77,7 +103,8 @@ def _was_told(instance: Any) -> bool:
     return bool(others)
 
 
-def _mail(connection: Connection, subject: str, text: str) -> None:
+def _mail(connection: Connection, subject: str, text: str) -> bool:
+    """Send a mail; return whether the server took it."""
     from airflow.providers.smtp.hooks.smtp import SmtpHook
 
     try:
@@ -89,3 +116,5 @@ def _mail(connection: Connection, subject: str, text: str) -> None:
             )
     except Exception:  # whatever the mail server does, the failure itself has been logged
         log.exception("the alert could not be mailed")
+        return False
+    return True

@@ -19,6 +19,7 @@ from plumbline.core.errors import Fatal
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.settings import Settings
 from plumbline.provenance.recording import recorded
+from plumbline_airflow.alerts import tell_of_budgets
 from plumbline_airflow.connections import tools_of_airflow
 
 if TYPE_CHECKING:
@@ -88,9 +89,13 @@ def perform_work(
     settings = Settings.load()
     try:
         run = run_of(context, f"{context['dag'].dag_id}.{name}", settings, tenant)
-        with tools_of_airflow() as tools, recorded(tools.db, run) as receipt:
-            receipt.update(work(tools, run, **given(work, inputs)))
-            return receipt
+        with tools_of_airflow() as tools:
+            try:
+                with recorded(tools.db, run) as receipt:
+                    receipt.update(work(tools, run, **given(work, inputs)))
+                return receipt
+            finally:
+                tell_of_budgets(tools, run.tenant)
     except Fatal as error:
         raise AirflowFailException(str(error)) from error
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from plumbline.core.tools import Tools
+
 
 class _Mailbox(socketserver.ThreadingTCPServer):
     """A mail server that keeps what it is given."""
@@ -74,6 +76,34 @@ def test_the_owner_gets_one_mail_with_the_reason_and_the_runbook(
     assert "cannot be opened" in mail
     assert failed.run_id in mail
     assert "docs/runbooks/ingest_documents.md" in mail
+
+
+def test_the_owner_is_told_once_that_a_budget_has_refused_a_call(
+    installation: Path, run_dag: Callable[..., Any], mailbox: _Mailbox, tools: Tools
+) -> None:
+    """With the task that failed over it; what does not fail, later, tells nobody again."""
+    with tools.db.transaction("main") as session:
+        session.execute(
+            "insert into ledger.budget (tenant, scope, name, period, cap_usd, set_by) "
+            "values ('main', 'everything', '', 'month', 0.01, 'the tests') returning budget_id"
+        )
+        session.execute(
+            "insert into ledger.budget_period (tenant, scope, name, period, starts_on, budget_id, cap_usd) "
+            "select tenant, scope, name, period, '2031-01-01', budget_id, cap_usd from ledger.budget"
+        )
+        session.execute(
+            "insert into ledger.budget_event (period_id, event, threshold, tenant, spent_usd, cap_usd) "
+            "select period_id, 'refused', 1, tenant, 0.009, cap_usd from ledger.budget_period"
+        )
+
+    run_dag("check_tables")
+    run_dag("check_tables")
+
+    [mail] = mailbox.mails
+    assert mail.startswith(
+        "To: owner@example.com\nBudgets of main: The budget of everything for this month has refused"
+    )
+    assert "0.009 of 0.01 USD are spent" in mail
 
 
 def test_without_a_mail_server_a_failure_is_logged_all_the_same(

@@ -529,3 +529,78 @@ def test_the_customer_list_is_loaded_counted_and_never_shown(
     assert "3 values" in told.stdout
     shown = "".join(done.stdout + done.stderr for done in (loaded, refused, told, counted))
     assert not re.search("Jane|Doe|Harbour|Unmistakable", shown)
+
+
+def test_a_budget_is_set_shown_and_removed(plumbline: Callable[..., Done], tools: Tools, run: Run) -> None:
+    """In the words of whoever pays."""
+    assert "There is no budget" in plumbline("budget").stdout
+
+    done = plumbline(
+        "budget", "set", "project", "shop", "--day", "5", "--month", "$100.50", "--tell-at", "80%,100"
+    )
+    told = json.loads(plumbline("budget", "--json").stdout)["budgets"]
+    shown = plumbline("budget").stdout
+
+    assert (done.returncode, "month of project shop: $100.50, of which $0.00 are spent" in done.stdout) == (
+        0,
+        True,
+    )
+    assert [(each["period"], each["cap_usd"], each["thresholds"]) for each in told] == [
+        ("day", "5.000000000", [0.8, 1]),
+        ("month", "100.500000000", [0.8, 1]),
+    ]
+    assert ["project", "shop", "month", "$100.50", "$0.00", "$0.00", "$100.50", "$0.00", "free"] in [
+        line.split() for line in shown.splitlines()
+    ]
+    assert "by the day any more" in plumbline("budget", "remove", "project", "shop", "--day").stdout
+    assert len(json.loads(plumbline("budget", "--json").stdout)["budgets"]) == 1
+
+
+def test_a_budget_that_is_full_stops_an_ingestion_with_a_sentence(
+    plumbline: Callable[..., Done], on_terminal: Callable[..., tuple[int, str]], database: str, scratch: Scratch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """It says which budget, how it stands, and what to do; raised, the next run goes on."""
+    with psycopg.connect(scratch.url(database, "owner")) as session:
+        session.execute(
+            "insert into ledger.price values ('local-wordllama', 'standard', 'input', '2026-02-01', 9, 't')"
+        )
+    (tmp_path / "notes.md").write_text("# Boats\n\nBoats lie in the harbour all winter.\n", encoding="utf-8")
+    plumbline("budget", "set", "everything", "--month", "0")
+
+    refused = plumbline("ingest", str(tmp_path))
+    code, screen = on_terminal("budget")
+    plumbline("budget", "set", "everything", "--month", "1")
+    done = plumbline("ingest", str(tmp_path))
+
+    assert (refused.returncode, done.returncode, code) == (1, 0, 0)
+    assert "The budget of everything for this month has no room: of 0.00 USD" in refused.stderr
+    assert "plumbline budget set" in refused.stderr
+    assert "full" in screen
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("set", "shop", "--month", "5"), "everything, project, team, use or user, not for 'shop'"),
+        (("set", "project", "shop"), "--day USD, --month USD, or both"),
+        (("set", "project", "shop", "--day", "five"), "'five' is not a number"),
+        (("remove", "project", "shop", "--day"), "There is no budget of project shop by the day"),
+    ],
+)
+def test_a_mistake_about_budgets_gets_a_sentence(
+    plumbline: Callable[..., Done], words: tuple[str, ...], says: str
+) -> None:
+    """Not a traceback, and nothing is changed."""
+    done = plumbline("budget", *words)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert says in done.stderr
+
+
+def test_prices_are_listed_by_kind(plumbline: Callable[..., Done]) -> None:
+    """One by one and in batches."""
+    lines = [line.split() for line in plumbline("prices").stdout.splitlines()]
+
+    assert ["gpt-5-mini", "standard", "0.25", "0.025", "2.00", "2025-08-07"] in lines
+    assert ["gpt-4.1", "batch", "1.00", "-", "4.00", "2025-04-14"] in lines

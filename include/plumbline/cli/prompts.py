@@ -161,10 +161,10 @@ def _saving(one: Saving, price: Decimal | None) -> dict[str, Any]:
 
 
 def _price(model: str) -> Decimal:
-    from plumbline.models.prices import prices_of
+    from plumbline.models.prices import price_list
 
     with working("prompts", None) as (tools, _):
-        return prices_of(tools.db, model).input
+        return price_list(tools.db, model).input or Decimal(0)
 
 
 def _every() -> list[Prompt]:

@@ -15,13 +15,14 @@ Receipt = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of one step."""
+    """One execution of one step.  `user`: the pseudonym of the person it works for, where it works for one."""
 
     tenant: str
     job: str
     run_id: uuid.UUID = field(default_factory=uuid.uuid4)
     project: str = "plumbline"
     team: str = "data"
+    user: str | None = None
     code_version: str = "unknown"
     dag_id: str | None = None
     dag_run_id: str | None = None

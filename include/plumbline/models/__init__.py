@@ -7,19 +7,22 @@ The one door to a model: every call to a provider passes here, and nothing else 
 """
 
 from plumbline.models.asking import ChatStream
+from plumbline.models.budgets import Standing, list_budgets, remove_budgets, set_budgets, subject
 from plumbline.models.calls import PromptRef
+from plumbline.models.caps import require_within
 from plumbline.models.conversation import ChatAnswer, ChatRequest, Ended, Message, Schema, Tool, ToolCall
 from plumbline.models.door import Door, Proof
 from plumbline.models.endpoints import Endpoint, endpoint_of, with_model
-from plumbline.models.errors import MayHaveBeenBilled, PriceUnknown, RetryLater
+from plumbline.models.errors import BudgetExhausted, MayHaveBeenBilled, PriceUnknown, RetryLater
 from plumbline.models.moderating import Action, Judgement
-from plumbline.models.prices import estimate
+from plumbline.models.prices import PriceList, estimate, price_list
 from plumbline.models.requests import Usage
 from plumbline.models.streams import TextStream
 from plumbline.models.unfinished import UnfinishedCall, list_unknown, release_call
 
 __all__ = [
     "Action",
+    "BudgetExhausted",
     "ChatAnswer",
     "ChatRequest",
     "ChatStream",
@@ -29,11 +32,13 @@ __all__ = [
     "Judgement",
     "MayHaveBeenBilled",
     "Message",
+    "PriceList",
     "PriceUnknown",
     "PromptRef",
     "Proof",
     "RetryLater",
     "Schema",
+    "Standing",
     "TextStream",
     "Tool",
     "ToolCall",
@@ -41,7 +46,13 @@ __all__ = [
     "Usage",
     "endpoint_of",
     "estimate",
+    "list_budgets",
     "list_unknown",
+    "price_list",
     "release_call",
+    "remove_budgets",
+    "require_within",
+    "set_budgets",
+    "subject",
     "with_model",
 ]

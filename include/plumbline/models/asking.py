@@ -24,6 +24,7 @@ from plumbline.core.tokenizer import CHAT_ENCODING, tokenizer
 from plumbline.models.background import Background
 from plumbline.models.buying import Buyer
 from plumbline.models.calls import About, PromptRef
+from plumbline.models.caps import require_within
 from plumbline.models.chatting import Chatting
 from plumbline.models.conversation import ChatAnswer, ChatRequest, Ended, ToolCall, body_of, texts_of
 from plumbline.models.endpoints import Endpoint
@@ -31,7 +32,7 @@ from plumbline.models.errors import InputRefused
 from plumbline.models.identity import Keys
 from plumbline.models.ledger import Ledger, any_cut_off, unanswered
 from plumbline.models.policy import Policy
-from plumbline.models.prices import PriceList, prices_of
+from plumbline.models.prices import PriceList, price_list
 from plumbline.models.requests import Input, Usage
 from plumbline.models.sessions import HeldSession
 from plumbline.models.throttle import Throttle
@@ -69,6 +70,7 @@ class ChatStream:
         ledger = Ledger(self._session, run, endpoint, service, sensitivity, prompt)
         throttle = Throttle(self._session, endpoint, policy, self._background.stop)
         self._ledger = ledger
+        self._background.before_closing = ledger.give_back
         self._buyer = Buyer(endpoint, service, ledger, throttle, policy, self._background)
         self._prices: PriceList | None = None
         self._fresh: list[tuple[Input, About]] = []
@@ -76,7 +78,7 @@ class ChatStream:
 
     def __enter__(self) -> Self:
         """Look up the prices, and end the calls that a crash has left."""
-        self._prices = prices_of(self._database, self._endpoint.model, output=True)
+        self._prices = self._priced()
         if any_cut_off(self._database, self._run.tenant, self._endpoint):
             try:
                 for call in self._ledger.take_over_cut_off().adopted:
@@ -110,7 +112,7 @@ class ChatStream:
         Take a request and return the key of its answer; `user` and `session` are pseudonyms for the book.
 
         Raises:
-            InputRefused: The request is longer than the model reads.
+            InputRefused: The request is longer than the model reads or its use allows.
             NoKeys: Something personal is in it, and there is no key to replace it with.  It is not sent.
             PlumblineError: A request of this stream went wrong.
         """
@@ -122,6 +124,7 @@ class ChatStream:
                 f"A request of {tokens} tokens, to be answered with at most {request.max_output_tokens}, cannot be "
                 f"sent: {self._endpoint.model} reads and writes {limit} in all."
             )
+        require_within(self._use, tokens, request.max_output_tokens)
         key = self.key(request)
         if key in self._asked:
             self._background.count(Usage(reused=1))
@@ -154,6 +157,11 @@ class ChatStream:
         """Return the answers that are there, by key."""
         return read_answers(self._database, self._run.tenant, keys)
 
+    def _priced(self) -> PriceList:
+        prices = price_list(self._database, self._endpoint.model)
+        prices.most(1, 1)  # a model without a price for its answers is not asked
+        return prices
+
     def _minimised(self, request: ChatRequest) -> ChatRequest:
         contents = self._minimiser.minimise_all([message.content for message in request.messages])
         messages = zip(request.messages, contents, strict=True)
@@ -165,7 +173,7 @@ class ChatStream:
         if self._prices is None:
             raise RuntimeError("a stream is used in a `with` block")
         if self._prices.day != now().date():
-            self._prices = prices_of(self._database, self._endpoint.model, output=True)
+            self._prices = self._priced()
         missing = unfinished(self._database, self._run.tenant, [item.key for item, _ in self._fresh])
         self._background.count(Usage(reused=len(self._fresh) - len(missing)))
         waiting, self._fresh = self._fresh, []

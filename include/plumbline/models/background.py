@@ -14,7 +14,9 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 
-from plumbline.core.errors import Fatal
+import psycopg
+
+from plumbline.core.errors import Fatal, PlumblineError
 from plumbline.models.requests import Usage
 from plumbline.models.sessions import HeldSession
 
@@ -35,6 +37,8 @@ class Background:
         self.stop = threading.Event()
         self.hurry = threading.Event()
         """Set when no answer is to be held any longer than its next attempt: the process is about to end."""
+        self.before_closing: Callable[[], None] = lambda: None
+        """Called when nobody is at work any more, while the session is still open."""
         self._at_most = at_most
         self._session = session
         self._keep_trying = keep_trying
@@ -100,12 +104,21 @@ class Background:
             if self._at_work:
                 log.warning("left %d requests under way; the next run ends them", self._at_work)
             else:
-                self._session.close()
+                self._close()
 
     def raise_failure(self) -> None:
         """Raise what went wrong in the background, if anything did."""
         if self._failure is not None:
             raise self._failure
+
+    def _close(self) -> None:
+        try:
+            self.before_closing()
+        except (psycopg.Error, PlumblineError) as error:
+            # Closing frees the lock, and the next who needs room takes back what is leased by a process that is gone.
+            log.warning("leases of budgets are left to the next run (%s)", type(error).__name__)
+        finally:
+            self._session.close()
 
     def _work(self, work: Callable[[], None]) -> None:
         failure: BaseException | None = None
@@ -121,7 +134,7 @@ class Background:
                 self.stop.set()
                 self._failure = _graver(self._failure, failure)
             if self._left and not self._at_work:
-                self._session.close()
+                self._close()
             self._changed.notify_all()
 
 

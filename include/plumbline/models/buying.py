@@ -25,6 +25,7 @@ from plumbline.models.calls import About, Billed, Bought, Call, Service, Unusabl
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.errors import (
     AnswerUnusable,
+    BudgetExhausted,
     CallRefused,
     CreditUsedUp,
     KeyRejected,
@@ -73,7 +74,11 @@ class Buyer:
         paced: int | None = None
         while remaining:
             paced = self._pace(total_tokens(remaining) + about.tokens_out) if paced is None else paced
-            claim = self._ledger.claim(use, remaining, prices, about)
+            try:
+                claim = self._ledger.claim(use, remaining, prices, about)
+            except BudgetExhausted:
+                self._throttle.give_back(paced)
+                raise
             self._finish(claim)
             ended = True
             if claim.call is not None:

@@ -4,7 +4,7 @@ The one door to a model.
 Every area buys its answers here and nowhere else.  An answer that was bought is found, not bought again; what
 is sent was minimised first and written down first; what it cost is in the book, to the token.
 
-    minimise -> identify -> (answered already?) -> throttle -> claim and intend -> send -> settle
+    minimise -> identify -> cap -> (answered already?) -> throttle -> claim, reserve and intend -> send -> settle
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ What may come back through the door instead of an answer.
     Fatal
     ├── PriceUnknown        the model has no price; nothing was sent
     ├── InputRefused        an input is empty or too long; nothing was sent
+    ├── BudgetExhausted     a budget has no room for the call; nothing was sent, nothing stays reserved
     ├── CallRefused         the provider refuses the request as it is; nothing was billed
     │   ├── KeyRejected     … because of the key
     │   └── CreditUsedUp    … because the account is out of credit
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import date, datetime
 from decimal import Decimal
 
 from plumbline.core.errors import Fatal, Passing
@@ -33,6 +35,51 @@ class PriceUnknown(Fatal):
 
 class InputRefused(Fatal):
     """An input that the provider would refuse; nothing was sent."""
+
+
+class BudgetExhausted(Fatal):
+    """
+    A budget has no room for the worst case of a call.  Nothing was sent, and nothing stays reserved.
+
+    `budget` names it as `plumbline budget` does; the amounts are US dollars; `ends_at` (UTC) is when it begins anew.
+    `noted`: that it has refused a call is on record already.
+    """
+
+    def __init__(
+        self,
+        *,
+        budget_id: int,
+        budget: str,
+        period: str,
+        cap: Decimal,
+        spent: Decimal,
+        reserved: Decimal,
+        needed: Decimal,
+        starts_on: date,
+        ends_at: datetime,
+        noted: bool = False,
+    ) -> None:
+        self.budget_id = budget_id
+        self.budget = budget
+        self.period = period
+        self.cap = cap
+        self.spent = spent
+        self.reserved = reserved
+        self.needed = needed
+        self.starts_on = starts_on
+        self.ends_at = ends_at
+        self.noted = noted
+        super().__init__(
+            f"The budget of {budget} for this {period} has no room: of {usd(cap)} USD, {usd(spent)} are spent and "
+            f"{usd(reserved)} reserved, and the call may cost {usd(needed)}. Nothing was sent. The budget begins anew "
+            f"on {ends_at:%Y-%m-%d} at 00:00 UTC; `plumbline budget set` raises it."
+        )
+
+
+def usd(amount: Decimal) -> str:
+    """Return an amount without the zeros at its end, and with at least two decimal places."""
+    whole, _, rest = f"{amount:f}".partition(".")
+    return f"{whole}.{rest.rstrip('0').ljust(2, '0')}"
 
 
 class CallRefused(Fatal):

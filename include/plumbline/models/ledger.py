@@ -10,13 +10,15 @@ Three promises carry everything else, and each is one transaction:
 - A call ends once.  Whoever deletes its intent may write its end; a second one finds nothing and writes
   nothing.
 - What was bought and that it was bought appear together: answers, cost and state are one commit.
+
+A call is claimed together with what it reserves of budgets, and ends together with what it cost them; see `reserving`.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +30,20 @@ from plumbline.core.db import Database
 from plumbline.core.receipts import Run
 from plumbline.models.calls import About, Billed, Bought, Call, PromptRef, Service
 from plumbline.models.endpoints import Endpoint
+from plumbline.models.errors import BudgetExhausted
 from plumbline.models.identity import fingerprint
 from plumbline.models.policy import History, Outcome
 from plumbline.models.prices import PriceList
-from plumbline.models.requests import Input
+from plumbline.models.requests import Input, total_tokens
+from plumbline.models.reserving import (
+    NOTHING,
+    Reservation,
+    RoomIsShort,
+    book,
+    give_back,
+    note_refusal,
+    reserve,
+)
 from plumbline.models.sessions import HeldSession
 
 if TYPE_CHECKING:
@@ -111,12 +123,31 @@ class Ledger:
         self._sensitivity = sensitivity
         self._prompt = prompt
         self._left_open: list[uuid.UUID] = []
+        self._periods: set[int] = set()
 
     def claim(self, use: str, wanted: Sequence[Input], prices: PriceList, about: About) -> Claim:
-        """Write down the call for those of the wanted keys that are free, and commit it."""
+        """
+        Write down the call for those of the wanted keys that are free, reserve what it can cost, and commit it.
+
+        Raises:
+            BudgetExhausted: A budget has no room for it.  Nothing is written but that it was refused.
+        """
+        try:
+            try:
+                return self._claim(use, wanted, prices, about, alone=False)
+            except RoomIsShort:
+                return self._claim(use, wanted, prices, about, alone=True)
+        except BudgetExhausted as refused:
+            with self._session.transaction() as session:
+                note_refusal(session, refused)
+            raise
+
+    def _claim(
+        self, use: str, wanted: Sequence[Input], prices: PriceList, about: About, *, alone: bool
+    ) -> Claim:
         keys = bytea_array([item.key for item in wanted])
         with self._session.transaction() as session:
-            self._lock_claims(session)
+            budgets = self._lock_claims(session, alone=alone)
             rivals = self._rivals(session, keys)
             if cut_off := [rival for rival in rivals if not _under_way(rival)]:
                 return self._take_over(session, cut_off)
@@ -124,8 +155,19 @@ class Ledger:
             open_ = "ledger/select_unmended" if about.mends else "ledger/select_unanswered"
             missing = {found["key"] for found in db.rows(session, open_, keys=keys)} - elsewhere
             ours = [item for item in wanted if item.key in missing]
-            call = self._write_call(session, use, ours, prices, about) if ours else None
+            if not ours:
+                return Claim(None, elsewhere)
+            worst = prices.most(total_tokens(ours), about.tokens_out)
+            reserved = self._reserve(session, use, worst, about, alone=alone) if budgets else NOTHING
+            call = self._write_call(session, use, ours, prices, about, reserved)
         return Claim(call, elsewhere)
+
+    def give_back(self) -> None:
+        """Give back what was leased of budgets and is not drawn: nothing more is bought."""
+        if self._periods:
+            with self._session.transaction() as session:
+                give_back(session, self._periods, self._session.holder)
+            self._periods.clear()
 
     def take_over_cut_off(self) -> Claim:
         """Take over what dead processes of this tenant left at this model and endpoint."""
@@ -146,9 +188,11 @@ class Ledger:
         """Keep the answers and end the call; return its cost, or None when somebody else has ended it."""
         cost = call.cost(bought.billed)
         with self._session.transaction() as session:
-            if not db.run(session, "ledger/delete_intent", call_id=call.call_id):
+            ended = db.row(session, "ledger/delete_intent", call_id=call.call_id)
+            if ended is None:
                 return None
             self._service.keep(session, call, bought)
+            self._periods.update(book(session, ended, cost))
             db.run(
                 session,
                 "ledger/update_call_settled",
@@ -166,14 +210,17 @@ class Ledger:
         self, call: Call, state: str, error: str, outcome: Outcome, history: History, *, billed: Billed
     ) -> None:
         """End a call, `refused` or `failed`; `billed` is what it was billed all the same."""
+        cost = call.cost(billed)
         with self._session.transaction() as session:
-            if db.run(session, "ledger/delete_intent", call_id=call.call_id):
+            ended = db.row(session, "ledger/delete_intent", call_id=call.call_id)
+            if ended is not None:
+                self._periods.update(book(session, ended, cost))
                 db.run(
                     session,
                     "ledger/update_call_ended",
                     **_course(call, history),
                     **_bill(call, billed),
-                    cost_usd=call.cost(billed),
+                    cost_usd=cost,
                     state=state,
                     error=error,
                     provider_request_id=outcome.headers.get("x-request-id"),
@@ -186,8 +233,18 @@ class Ledger:
         if state == "unknown":
             self._left_open.append(call.call_id)
 
-    def _lock_claims(self, session: Session) -> None:
-        db.run(session, "ledger/lock_claims", tenant=self._run.tenant, model=self._endpoint.model)
+    def _lock_claims(self, session: Session, *, alone: bool = False) -> bool:
+        """Claim by turns, or alone in the tenant; return whether there are budgets."""
+        tenant, model = self._run.tenant, self._endpoint.model
+        return bool(db.value(session, "ledger/lock_claims", tenant=tenant, model=model, alone=alone))
+
+    def _reserve(
+        self, session: Session, use: str, worst_usd: Decimal, about: About, *, alone: bool
+    ) -> Reservation:
+        run = replace(self._run, user=about.user or self._run.user)
+        reserved = reserve(session, run, use, worst_usd, holder=self._session.holder, alone=alone)
+        self._periods.update(reserved.periods or ())
+        return reserved
 
     def _rivals(self, session: Session, keys: ByteaArray) -> list[DictRow]:
         rivals = db.rows(
@@ -242,10 +299,11 @@ class Ledger:
             dimensions=found["dimensions"],
             prices=PriceList(
                 self._endpoint.model,
+                "standard",
                 found["call_at"].date(),
                 found["usd_per_million_in"],
-                found["usd_per_million_out"],
                 found["usd_per_million_cached"],
+                found["usd_per_million_out"],
             ),
             cost_planned_usd=found["cost_planned_usd"],
             request=b"",
@@ -254,12 +312,18 @@ class Ledger:
         )
 
     def _write_call(
-        self, session: Session, use: str, ours: Sequence[Input], prices: PriceList, about: About
+        self,
+        session: Session,
+        use: str,
+        ours: Sequence[Input],
+        prices: PriceList,
+        about: About,
+        reserved: Reservation,
     ) -> Call:
         run, endpoint, prompt = self._run, self._endpoint, self._prompt
         keys, tokens = [item.key for item in ours], [item.tokens for item in ours]
         request = self._service.body(ours)
-        call_id, cost = uuid.uuid4(), prices.cost(sum(tokens), tokens_out=about.tokens_out)
+        call_id, cost = uuid.uuid4(), prices.most(sum(tokens), about.tokens_out)
         at = db.value(
             session,
             "ledger/insert_call",
@@ -267,7 +331,7 @@ class Ledger:
             tenant=run.tenant,
             project=run.project,
             team=run.team,
-            user_ref=about.user,
+            user_ref=about.user or run.user,
             session_ref=about.session,
             use=use,
             route=f"/v1{self._service.path}",
@@ -283,7 +347,7 @@ class Ledger:
             tokens_planned=sum(tokens),
             tokens_out_planned=about.tokens_out,
             usd_per_million_in=prices.input,
-            usd_per_million_out=prices.output,
+            usd_per_million_out=prices.output or 0,
             usd_per_million_cached=prices.cached_input,
             cost_planned_usd=cost,
             mends=about.mends,
@@ -299,6 +363,7 @@ class Ledger:
             tokens=integer_array(tokens),
             request=request,
             holder=self._session.holder,
+            **reserved.columns,
         )
         return Call(
             call_id,

@@ -4,6 +4,9 @@ Dated prices, and the arithmetic of money.
 A price is a row with a first day; the one in force on a day (UTC) is the latest that has begun.  A model
 without a price is refused before anything is sent: an unpriced call is booked at nothing, and a budget that
 counts it is no wall.
+
+Prices come from `include/prices.csv`, which `plumbline migrate` brings into the database; a company's own rows go
+there.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Literal
 
 from plumbline.core import db
 from plumbline.core.clock import now
@@ -19,58 +23,79 @@ from plumbline.models.errors import PriceUnknown
 
 _BILLIONTH = Decimal("0.000000001")
 _MILLION = Decimal(1_000_000)
-_NOTHING = Decimal(0)
+
+Service = Literal["standard", "batch"]
 
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """
-    US dollars for a million tokens of a model on a day: that come in, that come in again from its cache, that go out.
-
-    Without a price for cached tokens they cost as much as any others.
-    """
+    """What a model costs on a day: US dollars for a million tokens, by their kind; None where there is no price."""
 
     model: str
+    service: Service
     day: date
-    input: Decimal
-    output: Decimal = _NOTHING
+    input: Decimal | None
     cached_input: Decimal | None = None
+    output: Decimal | None = None
 
     def cost(self, tokens_in: int, tokens_cached: int = 0, tokens_out: int = 0) -> Decimal:
-        """Return the cost in US dollars, to a billionth; `tokens_cached` are among `tokens_in`."""
-        cached = min(tokens_cached, tokens_in)
-        cheaper = self.input if self.cached_input is None else self.cached_input
-        sum_ = self.input * (tokens_in - cached) + cheaper * cached + self.output * tokens_out
-        return (sum_ / _MILLION).quantize(_BILLIONTH, ROUND_HALF_UP)
+        """
+        Return what a call has cost, in US dollars, to a billionth.
+
+        `tokens_cached` are a part of `tokens_in`.  Without a price of their own they cost as much as the others: that
+        is what a provider without one bills.
+
+        Raises:
+            PriceUnknown: A kind of token that was used has no price.
+        """
+        fresh, cached = tokens_in - tokens_cached, tokens_cached
+        usd = self._of("input", self.input, fresh) + self._of("output", self.output, tokens_out)
+        usd += self._of(
+            "cached input", self.input if self.cached_input is None else self.cached_input, cached
+        )
+        return (usd / _MILLION).quantize(_BILLIONTH, ROUND_HALF_UP)
+
+    def most(self, tokens_in: int, most_tokens_out: int = 0) -> Decimal:
+        """
+        Return the most that a call can cost, in US dollars: never less than `cost` of what it may use.
+
+        Raises:
+            PriceUnknown: A kind of token that may be used has no price; said before anything is sent.
+        """
+        return max(self.cost(tokens_in, 0, most_tokens_out), self.cost(tokens_in, tokens_in, most_tokens_out))
+
+    def _of(self, kind: str, usd_per_million: Decimal | None, tokens: int) -> Decimal:
+        if not tokens:
+            return Decimal(0)
+        if usd_per_million is None:
+            raise _unknown(self.model, self.day, f"{kind} tokens" + _by(self.service))
+        return usd_per_million * tokens
 
 
-def prices_of(
-    database: Database,
-    model: str,
-    *,
-    service: str = "standard",
-    output: bool = False,
-    day: date | None = None,
+def price_list(
+    database: Database, model: str, service: Service = "standard", day: date | None = None
 ) -> PriceList:
     """
-    Return what a model costs on a day (UTC; today by default), one by one or in batches.
+    Return the prices of a model, called one by one or in batches, on a day (UTC; today by default).
 
     Raises:
-        PriceUnknown: There is no price of input tokens, or, with `output`, none of output tokens.
+        PriceUnknown: There is none for input tokens; of other kinds, the list says it when they are needed.
     """
     day = day or now().date()
     with database.transaction(None) as session:
         found = {
             row["kind"]: row["usd_per_million"]
-            for row in db.rows(session, "ledger/select_prices", model=model, service=service, day=day)
+            for row in db.rows(session, "ledger/select_price_kinds", model=model, service=service, day=day)
         }
-    for kind in ("input", "output") if output else ("input",):
-        if kind not in found:
-            raise PriceUnknown(
-                f"{model} has no price of {kind} tokens ({service}) on {day}, so it is not called. Add a row to "
-                "include/prices.csv and run `plumbline migrate`."
-            )
-    return PriceList(model, day, found["input"], found.get("output", _NOTHING), found.get("cached_input"))
+    if "input" not in found:
+        raise _unknown(model, day, "input tokens" + _by(service))
+    return PriceList(model, service, day, found["input"], found.get("cached_input"), found.get("output"))
+
+
+def all_prices(database: Database, day: date | None = None) -> list[dict[str, Any]]:
+    """Return every price in force on a day (UTC; today by default), and those to come."""
+    with database.transaction(None) as session:
+        return db.rows(session, "ledger/select_prices", day=day or now().date())
 
 
 def estimate(database: Database, model: str, tokens: int) -> Decimal:
@@ -80,4 +105,15 @@ def estimate(database: Database, model: str, tokens: int) -> Decimal:
     Raises:
         PriceUnknown: The model has no price.
     """
-    return prices_of(database, model).cost(tokens)
+    return price_list(database, model).cost(tokens)
+
+
+def _unknown(model: str, day: date, of: str = "") -> PriceUnknown:
+    return PriceUnknown(
+        f"{model} has no price{f' of {of}' if of else ''} on {day}, so it is not called. Add a row to "
+        "include/prices.csv and run `plumbline migrate`."
+    )
+
+
+def _by(service: Service) -> str:
+    return " in batches" if service == "batch" else ""

@@ -9,6 +9,7 @@ something goes wrong.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -19,6 +20,7 @@ from plumbline.core.receipts import Run
 from plumbline.core.tokenizer import EMBEDDING_ENCODING, tokenizer
 from plumbline.models.background import Background
 from plumbline.models.buying import Buyer
+from plumbline.models.caps import cap_of, require_within
 from plumbline.models.embeddings import Embedding
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.errors import InputRefused, StillUnusable
@@ -26,7 +28,7 @@ from plumbline.models.identity import Keys
 from plumbline.models.ledger import Ledger, any_cut_off, unanswered, unusable_lately
 from plumbline.models.moderating import Moderation
 from plumbline.models.policy import Policy
-from plumbline.models.prices import PriceList, prices_of
+from plumbline.models.prices import PriceList, price_list
 from plumbline.models.requests import Input, Usage, full_requests, lifetime, paced
 from plumbline.models.sessions import HeldSession
 from plumbline.models.throttle import Throttle
@@ -55,6 +57,7 @@ class TextStream:
         self._run = run
         self._endpoint = endpoint
         self._use = use
+        self._most_tokens = cap_of(use).most_tokens_in
         self._trusted = lifetime(use) is not None
         self._keys = Keys(run.tenant, use, endpoint.model, kind.parameters(endpoint))
         self._session = HeldSession(database, run.tenant)
@@ -63,6 +66,7 @@ class TextStream:
         self._throttle = Throttle(self._session, endpoint, policy, stop)
         service = kind(endpoint, run.tenant, self._session)
         self._ledger = Ledger(self._session, run, endpoint, service, sensitivity)
+        self._background.before_closing = self._ledger.give_back
         self._buyer = Buyer(endpoint, service, self._ledger, self._throttle, policy, self._background)
         self._prices: PriceList | None = None
         self._fresh: list[Input] = []
@@ -72,7 +76,7 @@ class TextStream:
 
     def __enter__(self) -> Self:
         """Look up the price, and end the calls that a crash has left."""
-        self._prices = prices_of(self._database, self._endpoint.model)
+        self._prices = price_list(self._database, self._endpoint.model)
         if any_cut_off(self._database, self._run.tenant, self._endpoint):
             try:
                 for call in self._ledger.take_over_cut_off().adopted:
@@ -106,7 +110,7 @@ class TextStream:
         Take a text, with its tokens by the provider's tokenizer, and return the key of its answer.
 
         Raises:
-            InputRefused: The text is empty, or longer than the model reads.
+            InputRefused: The text is empty, or longer than the model reads or its use allows.
             NoKeys: Something personal is in it, and there is no key to replace it with.  It is not sent.
             PlumblineError: A request of this stream went wrong.
         """
@@ -122,6 +126,7 @@ class TextStream:
             raise InputRefused(
                 f"A text of {tokens} tokens cannot be sent: {self._endpoint.model} reads {limit}."
             )
+        require_within(self._use, tokens)
         if self._is_pending(key):
             self._background.count(Usage(reused=1))
             return key
@@ -163,8 +168,10 @@ class TextStream:
         if self._prices is None:
             raise RuntimeError("a stream is used in a `with` block")
         if self._prices.day != now().date():
-            self._prices = prices_of(self._database, self._endpoint.model)
+            self._prices = price_list(self._database, self._endpoint.model)
         limits = paced(self._endpoint.limits, self._throttle.tokens_per_minute)
+        if self._most_tokens is not None:
+            limits = replace(limits, tokens=min(limits.tokens, self._most_tokens))
         for inputs in full_requests(self._missing, limits, rest=rest):
             self._require_usable_answers()
             self._background.start(partial(self._buy, inputs, self._prices))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from plumbline.core import db
 from plumbline.core.errors import Fatal
 from plumbline.core.tools import Tools
+from plumbline.models.reserving import book, reclaim
 
 if TYPE_CHECKING:
     from plumbline.core.db import Session
@@ -66,13 +67,18 @@ def release_call(
     """
     Write down what a person found out about a call, so that its inputs may be bought anew; return what is booked.
 
-    Billed: the call has failed at its planned tokens and cost.  Not billed: it has failed and cost nothing.
+    Billed: the call has failed at its planned tokens and cost.  Not billed: it has failed and cost nothing.  Either way
+    it is no longer reserved in budgets.
 
     Raises:
         NotUnfinished: The call is unknown here, has ended, or a living process is at work on it.
     """
-    with tools.db.transaction(tenant or tools.settings.tenant) as session:
-        return release_within(session, call_id, billed, by)
+    tenant = tenant or tools.settings.tenant
+    with tools.db.transaction(tenant) as session:
+        cost = release_within(session, call_id, billed, by)
+    with tools.db.transaction(tenant) as session:
+        reclaim(session)
+    return cost
 
 
 def release_within(session: Session, call_id: uuid.UUID | str, billed: bool, by: str) -> Decimal:
@@ -85,7 +91,9 @@ def release_within(session: Session, call_id: uuid.UUID | str, billed: bool, by:
         )
     tokens, tokens_out = (found["tokens"], found["tokens_out"]) if billed else (0, 0)
     cost: Decimal = found["cost_usd"] if billed else Decimal(0)
-    db.run(session, "ledger/delete_intent", call_id=call_id)
+    ended = db.row(session, "ledger/delete_intent", call_id=call_id)
+    if ended is not None:
+        book(session, ended, cost)
     db.run(
         session,
         "ledger/update_call_released",

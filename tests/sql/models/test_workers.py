@@ -21,7 +21,7 @@ from plumbline.models.embeddings import Embedding
 from plumbline.models.identity import Keys
 from plumbline.models.ledger import Ledger
 from plumbline.models.policy import History, Policy
-from plumbline.models.prices import prices_of
+from plumbline.models.prices import price_list
 from plumbline.models.requests import Input
 from plumbline.models.sessions import HeldSession
 from plumbline.models.unfinished import NotUnfinished
@@ -53,7 +53,7 @@ class Worker(HeldSession):
         claim = self.book.claim(
             "embed_chunk",
             [Input(keys.of(text), text, 10) for text in texts],
-            prices_of(tools.db, endpoint.model),
+            price_list(tools.db, endpoint.model),
             About(),
         )
         assert claim.call is not None
