@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from plumbline.cli.app import Json, Tenant, app, console, notes, print_json, require_consent, working
+from plumbline.core.errors import PlumblineError
 from plumbline.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def migrate() -> None:
 def doctor(
     *,
     live: Annotated[
-        bool, typer.Option("--live", help="Also make one small paid call to the model, after asking.")
+        bool, typer.Option("--live", help="Also make one small paid call to each model, after asking.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the paid call.")] = False,
     tenant: Tenant = None,
@@ -53,12 +54,13 @@ def doctor(
     if not as_json:
         _show(findings)
     proof: Proof | None = None
+    chat: Proof | PlumblineError | None = None
     try:
         if live and healthy:
-            proof = _prove_live(tenant, ask=not yes)
+            proof, chat = _prove_live(tenant, ask=not yes)
     finally:  # what was found is told, also when the call fails
         if as_json:
-            told = {"proof": dataclasses.asdict(proof) if proof else None} if live else {}
+            told = {"proof": _told(proof), "chat": _told(chat)} if live else {}
             ok = healthy and (proof is not None or not live)
             print_json({"ok": ok, "findings": [finding.as_json() for finding in findings], **told})
     if proof and not as_json:
@@ -68,6 +70,7 @@ def doctor(
             f"[green]ok[/green]  {known_as(proof.answered_by)} answered with {proof.dimensions} dimensions: "
             f"{proof.tokens} tokens, ${proof.cost_usd:.9f}, {proof.latency_ms} ms."
         )
+        _show_chat(chat)
     if not healthy:
         if live:
             notes.print("The paid call was not made: first mend what is at fault.")
@@ -84,7 +87,29 @@ def _show(findings: Sequence[Finding]) -> None:
     console.print(table)
 
 
-def _prove_live(tenant: str | None, *, ask: bool) -> Proof:
+def _show_chat(chat: Proof | PlumblineError | None) -> None:
+    """The model for answers in words; a provider may have none, and searches do not need one."""
+    if isinstance(chat, PlumblineError):
+        console.print(Text.assemble(("no  ", "yellow"), f"No answers in words: {chat}"))
+        console.print(
+            Text("    → name the model as chat_model in the connection plumbline_openai", style="yellow")
+        )
+    elif chat is not None:
+        from plumbline.corpus.sources import known_as
+
+        console.print(
+            f"[green]ok[/green]  {known_as(chat.answered_by)} answered in words, as asked: {chat.tokens} tokens, "
+            f"${chat.cost_usd:.9f}, {chat.latency_ms} ms."
+        )
+
+
+def _told(proof: Proof | PlumblineError | None) -> dict[str, object] | None:
+    if isinstance(proof, PlumblineError):
+        return {"error": str(proof)}
+    return dataclasses.asdict(proof) if proof else None
+
+
+def _prove_live(tenant: str | None, *, ask: bool) -> tuple[Proof, Proof | PlumblineError]:
     from plumbline.core.errors import Misconfigured
     from plumbline.models import Door
 
@@ -98,5 +123,12 @@ def _prove_live(tenant: str | None, *, ask: bool) -> Proof:
             notes.print(
                 f"The connection plumbline_openai points at {door.endpoint.base_url}, model {door.model}."
             )
-            require_consent("Make one paid call of about 10 tokens?", otherwise="No call was made.")
-        return door.verify()
+            require_consent(
+                f"Make two paid calls, of about 10 tokens and (to {door.endpoint.chat.model}) of about 150?",
+                otherwise="No call was made.",
+            )
+        proof = door.verify()
+        try:
+            return proof, door.verify_chat()
+        except PlumblineError as error:
+            return proof, error

@@ -10,7 +10,16 @@ from plumbline.models.asking import ChatStream
 from plumbline.models.budgets import Standing, list_budgets, remove_budgets, set_budgets, subject
 from plumbline.models.calls import PromptRef
 from plumbline.models.caps import require_within
-from plumbline.models.conversation import ChatAnswer, ChatRequest, Ended, Message, Schema, Tool, ToolCall
+from plumbline.models.conversation import (
+    ChatAnswer,
+    ChatRequest,
+    Ended,
+    Message,
+    Schema,
+    Tool,
+    ToolCall,
+    request_of,
+)
 from plumbline.models.door import Door, Proof
 from plumbline.models.endpoints import Endpoint, endpoint_of, with_model
 from plumbline.models.errors import BudgetExhausted, MayHaveBeenBilled, PriceUnknown, RetryLater
@@ -51,6 +60,7 @@ __all__ = [
     "price_list",
     "release_call",
     "remove_budgets",
+    "request_of",
     "require_within",
     "set_budgets",
     "subject",

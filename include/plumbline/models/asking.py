@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -40,6 +40,8 @@ from plumbline.privacy.minimise import Minimiser
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
+
+    from plumbline.core.prompts import Prompt
 
 _LOOK_UP = 64
 _A_MESSAGE = 8
@@ -223,17 +225,18 @@ def _mending(item: Input, body: DictRow) -> Input:
     """The same request, with the answer that does not fit and what is wrong with it below."""
     request = orjson.loads(item.text)
     said = body.get("content") or orjson.dumps(body.get("tool_calls")).decode()
-    wrong = "; ".join(body["problems"])
-    request["messages"] += [
-        {"role": "assistant", "content": said},
-        {
-            "role": "user",
-            "content": f"That does not fit what was asked for: {wrong}. Answer again so that it does.",
-        },
-    ]
-    text = orjson.dumps(request).decode()
-    more = tokenizer(CHAT_ENCODING).count(said) + tokenizer(CHAT_ENCODING).count(wrong) + 4 * _A_MESSAGE
-    return Input(item.key, text, item.tokens + more)
+    wrong = _mend_prompt().render(problems="; ".join(body["problems"]))
+    request["messages"] += [{"role": "assistant", "content": said}, *wrong]
+    count = tokenizer(CHAT_ENCODING).count
+    more = sum(count(text) + _A_MESSAGE for text in (said, *(message["content"] for message in wrong)))
+    return Input(item.key, orjson.dumps(request).decode(), item.tokens + more)
+
+
+@cache
+def _mend_prompt() -> Prompt:
+    from plumbline.core.prompts import load_prompt
+
+    return load_prompt("mend_answer")
 
 
 def _answer(row: DictRow) -> ChatAnswer:

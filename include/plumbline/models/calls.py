@@ -19,6 +19,7 @@ from plumbline.models.requests import Input
 
 if TYPE_CHECKING:
     from plumbline.core.db import Session
+    from plumbline.core.prompts import Prompt
 
 
 class Unusable(ValueError):
@@ -73,6 +74,11 @@ class PromptRef:
     version: str
     sha256: bytes
     approver: str | None = None
+
+    @classmethod
+    def of(cls, prompt: Prompt) -> PromptRef:
+        """Return what the book says of a prompt."""
+        return cls(prompt.name, prompt.version, prompt.sha256, prompt.approved_by)
 
 
 @dataclass(frozen=True, slots=True)

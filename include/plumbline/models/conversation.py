@@ -10,12 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 import orjson
 
 from plumbline.core.hashing import sha256
+from plumbline.models.errors import InputRefused
+
+if TYPE_CHECKING:
+    from plumbline.core.prompts import Prompt
+    from plumbline.core.prompts.rendering import Value
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 ToolChoice = Literal["auto", "none", "required"]
@@ -115,6 +120,25 @@ class ChatAnswer:
     tool_calls: tuple[ToolCall, ...] = ()
     problems: tuple[str, ...] = ()
     call_id: UUID | None = None
+
+
+def request_of(prompt: Prompt, **variables: Value) -> ChatRequest:
+    """
+    Return what a prompt asks for with these values; a prompt that bounds no answer cannot be asked.
+
+    Raises:
+        VariableRefused: A value is missing, too many, too long, or of another kind.
+    """
+    messages = tuple(
+        Message("system" if said["role"] == "system" else "user", said["content"])
+        for said in prompt.render(**variables)
+    )
+    if prompt.max_output_tokens is None:
+        raise InputRefused(
+            f"The prompt {prompt.name} {prompt.version} does not say how long an answer may be."
+        )
+    schema = None if prompt.schema is None else Schema(f"{prompt.name}_{prompt.version}"[-64:], prompt.schema)
+    return ChatRequest(messages, prompt.max_output_tokens, schema, temperature=prompt.temperature)
 
 
 def body_of(model: str, request: ChatRequest) -> bytes:

@@ -21,9 +21,10 @@ from plumbline.core.tools import Tools
 from plumbline.models import wire
 from plumbline.models.asking import ChatStream
 from plumbline.models.calls import PromptRef
-from plumbline.models.conversation import ChatAnswer, ChatRequest
+from plumbline.models.conversation import ChatAnswer, ChatRequest, Ended, request_of
 from plumbline.models.embeddings import Embedding
 from plumbline.models.endpoints import Endpoint, endpoint_of
+from plumbline.models.errors import AnswerUnusable
 from plumbline.models.identity import Keys
 from plumbline.models.ledger import unanswered
 from plumbline.models.moderating import Judgement, Moderation, judgements
@@ -33,6 +34,7 @@ from plumbline.models.streams import TextStream
 from plumbline.privacy.minimise import Minimiser
 
 _QUESTION = "Which model answers?"
+_COUNTED = "Three boats lie in the harbour."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Proof:
     endpoint: str
     model: str
     answered_by: str
-    dimensions: int
+    dimensions: int | None
     tokens: int
     cost_usd: Decimal
     latency_ms: int
@@ -198,9 +200,30 @@ class Door:
         """
         with self.embedding("verify", "public") as stream:
             key = stream.add(_QUESTION, self._most_tokens(_QUESTION))
+        return self._proof(self.endpoint, key)
+
+    def verify_chat(self) -> Proof:
+        """
+        Ask the chat model one small question by schema, paid anew each time, and return what it showed.
+
+        Raises:
+            AnswerUnusable: What it answered does not fit, or it would not answer.
+            PlumblineError: As drawn in `plumbline.models.errors`.
+        """
+        from plumbline.core.prompts import load_prompt
+
+        prompt = load_prompt("verify_model")
+        asked = request_of(prompt, text=_COUNTED)
+        answer = self.chat("verify", asked, prompt=PromptRef.of(prompt), sensitivity="public")
+        endpoint = self.endpoint.for_chat()
+        if answer.ended is not Ended.ANSWERED:
+            raise AnswerUnusable(f"{endpoint.label}: the answer to a small question ended as {answer.ended}.")
+        return self._proof(endpoint, answer.key)
+
+    def _proof(self, endpoint: Endpoint, key: bytes) -> Proof:
         with self._database.transaction(self._run.tenant) as session:
             found = db.row(session, "ledger/select_proof", key=key) or {}
-        return Proof(endpoint=self.endpoint.base_url, model=self.model, **found)
+        return Proof(endpoint=endpoint.base_url, model=endpoint.model, **found)
 
     def _texts(
         self, endpoint: Endpoint, kind: type[Embedding | Moderation], use: str, sensitivity: str

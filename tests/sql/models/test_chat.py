@@ -176,7 +176,7 @@ def test_an_answer_that_does_not_fit_is_put_right_once(door: Door, model: Script
 
     assert (answer.ended, answer.content) == (Ended.ANSWERED, {"intent": "billing"})
     shown = model.asked[1]["messages"]
-    assert shown[-2] == {"role": "assistant", "content": '{"intent": "weather"}'}
+    assert shown[-3] == {"role": "assistant", "content": '{"intent": "weather"}'}
     assert "$.intent breaks the rule enum" in shown[-1]["content"]
     (first, second) = priced.calls("call_id, state, outcome, mends, cost_usd")
     assert first[1:] == ("settled", "invalid", None, Decimal("0.000440000"))
@@ -209,7 +209,7 @@ def test_a_crash_between_an_answer_and_its_mending_buys_only_the_mending(
     answer = door.chat("classify", QUESTION)
 
     assert (answer.ended, len(model.asked)) == (Ended.ANSWERED, 2)
-    assert "does not fit" in model.asked[1]["messages"][-1]["content"]
+    assert "does not fit" in model.asked[1]["messages"][-2]["content"]
 
 
 @pytest.mark.parametrize(
@@ -319,6 +319,32 @@ def test_an_answer_that_was_lost_is_fetched_again_where_that_is_safe(
     assert (answer.ended, answer.content) == (Ended.ANSWERED, {"intent": "billing"})
     assert model_server.meter()["billed_requests"] == 1
     assert priced.calls("state, attempts") == [("settled", 2)]
+
+
+def test_a_model_proves_that_it_answers_in_words(
+    door_to: Callable[..., Door], model_server: RunningServer, priced: Book
+) -> None:
+    """By a prompt that ships, paid anew each time."""
+    door = door_to(model_server.base_url)
+
+    proofs = [door.verify_chat(), door.verify_chat()]
+
+    assert {(proof.model, proof.answered_by, proof.dimensions) for proof in proofs} == {
+        ("local-extractive", "local-extractive", None)
+    }
+    assert all(proof.tokens > 0 and proof.cost_usd > 0 for proof in proofs)
+    assert (
+        priced.calls("use, prompt_name, prompt_version, prompt_approver, sensitivity")
+        == [("verify", "verify_model", "v1", "Plumbline", "public")] * 2
+    )
+
+
+def test_a_model_that_would_not_answer_proves_nothing(door: Door, model: Scripted) -> None:
+    """It is said how the answer ended."""
+    model.lines[:] = [said(None, refusal="No.")]
+
+    with pytest.raises(AnswerUnusable, match="refusal"):
+        door.verify_chat()
 
 
 def test_many_questions_are_asked_at_once_and_each_is_answered(
