@@ -7,11 +7,12 @@ The one door to a model: every call to a provider passes here, and nothing else 
 """
 
 from plumbline.models.asking import ChatStream
+from plumbline.models.breakers import Failing, list_failing, reset_breakers
 from plumbline.models.calls import PromptRef
 from plumbline.models.conversation import ChatAnswer, ChatRequest, Ended, Message, Schema, Tool, ToolCall
 from plumbline.models.door import Door, Proof
 from plumbline.models.endpoints import Endpoint, endpoint_of, with_model
-from plumbline.models.errors import MayHaveBeenBilled, PriceUnknown, RetryLater
+from plumbline.models.errors import MayHaveBeenBilled, PriceUnknown, ProviderResting, RetryLater
 from plumbline.models.moderating import Action, Judgement
 from plumbline.models.prices import estimate
 from plumbline.models.requests import Usage
@@ -26,12 +27,14 @@ __all__ = [
     "Door",
     "Ended",
     "Endpoint",
+    "Failing",
     "Judgement",
     "MayHaveBeenBilled",
     "Message",
     "PriceUnknown",
     "PromptRef",
     "Proof",
+    "ProviderResting",
     "RetryLater",
     "Schema",
     "TextStream",
@@ -41,7 +44,9 @@ __all__ = [
     "Usage",
     "endpoint_of",
     "estimate",
+    "list_failing",
     "list_unknown",
     "release_call",
+    "reset_breakers",
     "with_model",
 ]

@@ -35,6 +35,7 @@ from plumbline.models.prices import PriceList, prices_of
 from plumbline.models.requests import Input, Usage
 from plumbline.models.sessions import HeldSession
 from plumbline.models.throttle import Throttle
+from plumbline.models.uses import urgency
 from plumbline.privacy.minimise import minimise
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class ChatStream:
         self._background = Background(endpoint.limits.at_once, self._session, policy.keep_trying)
         service = Chatting(endpoint, run.tenant)
         ledger = Ledger(self._session, run, endpoint, service, sensitivity, prompt)
-        throttle = Throttle(self._session, endpoint, policy, self._background.stop)
+        throttle = Throttle(self._session, endpoint, policy, self._background.stop, urgency(use))
         self._ledger = ledger
         self._buyer = Buyer(endpoint, service, ledger, throttle, policy, self._background)
         self._prices: PriceList | None = None

@@ -79,14 +79,22 @@ class Policy:
     [pause/2, pause], where pause = min(longest_pause, first_pause * 2**(n-1)).  `keep_trying`: for how many
     seconds an answer in hand is held while the database is away, with the same growing pauses; a restart of
     Postgres fits in, and what it would lose is paid for.
+
+    A provider that fails `failures_to_rest` attempts in a row, of all workers, each within `failure_window` seconds of
+    the one before, is left alone for `first_rest` seconds, then tried by one call; each try that fails doubles the
+    rest, up to `longest_rest`.
     """
 
     patience: float = 60.0
-    attempts: int = 5
+    attempts: int = 8
     first_pause: float = 0.5
     longest_pause: float = 8.0
     default_wait: float = 2.0
     keep_trying: float = 300.0
+    failures_to_rest: int = 10
+    failure_window: float = 300.0
+    first_rest: float = 15.0
+    longest_rest: float = 600.0
 
 
 @dataclass(slots=True)

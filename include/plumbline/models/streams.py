@@ -26,9 +26,10 @@ from plumbline.models.ledger import Ledger, any_cut_off, unanswered, unusable_la
 from plumbline.models.moderating import Moderation
 from plumbline.models.policy import Policy
 from plumbline.models.prices import PriceList, prices_of
-from plumbline.models.requests import Input, Usage, full_requests, lifetime, paced
+from plumbline.models.requests import Input, Usage, full_requests, paced
 from plumbline.models.sessions import HeldSession
 from plumbline.models.throttle import Throttle
+from plumbline.models.uses import lifetime, urgency
 from plumbline.privacy.minimise import minimise
 
 UNDER_WAY = 8
@@ -57,7 +58,7 @@ class TextStream:
         self._session = HeldSession(database, run.tenant)
         self._background = Background(UNDER_WAY, self._session, policy.keep_trying)
         stop = self._background.stop
-        self._throttle = Throttle(self._session, endpoint, policy, stop)
+        self._throttle = Throttle(self._session, endpoint, policy, stop, urgency(use))
         service = kind(endpoint, run.tenant, self._session)
         self._ledger = Ledger(self._session, run, endpoint, service, sensitivity)
         self._buyer = Buyer(endpoint, service, self._ledger, self._throttle, policy, self._background)
