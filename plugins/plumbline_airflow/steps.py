@@ -105,7 +105,9 @@ def perform_work(
         raise AirflowFailException(str(error)) from error
     except waits as error:
         log.warning("%s The task waits without a worker.", error)
-        raise AirflowRescheduleException(now() + timedelta(seconds=error.seconds)) from error
+        raise AirflowRescheduleException(
+            now() + min(timedelta(seconds=error.seconds), LONGEST_WAIT)
+        ) from error
 
 
 def may_wait(since: datetime | None, at: datetime) -> bool:

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 REFUSED_KEY = (401, 403)
+LONGEST_ASKED = 31 * 86_400.0
+"""Seconds: what a provider says beyond them is a slip, and no moment that a clock can show."""
 _TOO_MANY = 429
 # The provider says that it failed, or is too busy to begin: neither is billed.
 _FAILED_UNBILLED = frozenset({500, 503, 529})
@@ -180,14 +182,14 @@ def pause(failures: int, policy: Policy, draw: float) -> float:
 
 
 def wait_asked_for(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that `retry-after-ms` or `retry-after` ask for; anything but a number is not said."""
+    """Return the seconds, a month's at the most, that `retry-after-ms` or `retry-after` ask for, if it is a number."""
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
             seconds = float(headers[name]) / unit
         except (KeyError, ValueError):
             continue
         if 0 <= seconds < float("inf"):
-            return seconds
+            return min(seconds, LONGEST_ASKED)
     return None
 
 

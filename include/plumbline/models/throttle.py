@@ -19,7 +19,7 @@ from plumbline.core import db
 from plumbline.models.breakers import SharedBreaker
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.errors import RetryLater
-from plumbline.models.policy import Policy
+from plumbline.models.policy import LONGEST_ASKED, Policy
 from plumbline.models.sessions import HeldSession
 from plumbline.models.uses import Urgency
 
@@ -69,11 +69,11 @@ def told(headers: Mapping[str, str]) -> Told:
 def duration(text: str) -> float | None:
     """Return the seconds of `6m0s`, `1.5s`, `20ms` or a bare number; None of anything else.  Pure."""
     if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
-        return float(text)
+        return min(float(text), LONGEST_ASKED)
     parts = re.findall(r"(\d{1,9}(?:\.\d{1,9})?)(ms|[smhd])", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         return None
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    return min(sum(float(number) * _UNITS[unit] for number, unit in parts), LONGEST_ASKED)
 
 
 def room_again(heard: Told) -> float:

@@ -131,6 +131,8 @@ def test_no_class_waits_beyond_its_share_and_the_limit_is_never_exceeded(book: B
             assert caller.went is not None
             sent += caller.units
             assert caller.went - caller.came <= caller.bound + EPSILON
+            others = [one for one in simulation.callers if one.interactive is not caller.interactive]
+            assert caller.looks <= 3 + sum(caller.came <= one.came <= caller.went for one in others)
             assert sent <= A_MINUTE + RATE * (caller.went + EPSILON)
         for interactive in SHARES:
             ours = [caller for caller in simulation.callers if caller.interactive is interactive]

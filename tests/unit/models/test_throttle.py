@@ -39,6 +39,7 @@ def test_limits_are_read_from_the_headers(headers: dict[str, str], expected: obj
         ("20ms", 0.02),
         ("1d2h", 93_600),
         ("7", 7),
+        ("999999999d", 31 * 86_400),
         ("", None),
         ("soon", None),
         ("-1s", None),
