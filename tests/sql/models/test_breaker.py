@@ -24,7 +24,7 @@ from plumbline.core.tools import Tools
 from plumbline.embedded.processes import wait_until
 from plumbline.embedded.scratch import Scratch
 from plumbline.localmodel.testing import RunningServer
-from plumbline.models import Door, Endpoint, ProviderResting, list_failing, reset_breakers
+from plumbline.models import Door, Endpoint, ProviderResting, RetryLater, list_failing, reset_breakers
 from plumbline.models.breakers import SharedBreaker
 from plumbline.models.endpoints import connected
 from plumbline.models.errors import AnswerUnusable, ProviderFailing, ProviderUnreachable
@@ -203,6 +203,22 @@ def test_who_has_nothing_to_send_leaves_the_try_to_another(
         theirs.require_try()
 
     assert (mine.lease, theirs.lease) == (None, book.rows("select lease from ledger.breaker")[0][0])
+
+
+def test_a_try_that_comes_to_nothing_holds_nobody_up(
+    resting: None, ours: Door, theirs: Door, book: Book
+) -> None:
+    """Its purchase ended before anything was sent: the next caller tries at once."""
+    after_its_pause(book)
+    book.change("update ledger.bucket set closed_until = now() + interval '90 seconds'")
+    with pytest.raises(RetryLater):
+        buy(ours)
+    assert book.rows(STANDING) == [("open", 3, 60)]
+    book.change("update ledger.bucket set closed_until = null")
+
+    buy(theirs)
+
+    assert book.rows(STANDING) == []
 
 
 def test_a_provider_that_works_costs_no_statement(

@@ -27,7 +27,7 @@ from plumbline.core.db import Database
 from plumbline.core.tools import Tools
 from plumbline.embedded.processes import wait_until
 from plumbline.embedded.scratch import Scratch
-from plumbline.models import RetryLater
+from plumbline.models import ProviderResting, RetryLater
 from plumbline.models.endpoints import connected
 from plumbline.models.policy import Policy
 from plumbline.models.sessions import HeldSession
@@ -224,6 +224,29 @@ def test_who_stops_waiting_last_in_the_queue_leaves_no_hole(bucket_of: BucketOf,
     waiting.join(60)
 
     assert book.rows("select (tokens).bulk_queued, (requests).bulk_queued from ledger.bucket") == [(0, 0)]
+
+
+def test_who_waits_hears_that_the_provider_is_left_alone(bucket_of: BucketOf, book: Book) -> None:
+    """Its place is given up, and nothing is sent when its turn comes."""
+    assert bucket_of(Urgency.BULK).take(6000)
+    failures: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            bucket_of(Urgency.BULK).take(200)
+        except ProviderResting as resting:
+            failures.append(resting)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    assert wait_until(lambda: book.rows("select (tokens).bulk_queued from ledger.bucket")[0][0] > 0, 60)
+    book.change(
+        "insert into ledger.breaker (endpoint, model, state, failures, failed_at, opened_at, pause, next_probe_at) "
+        "select endpoint, model, 'open', 10, now(), now(), 60, now() + interval '60 seconds' from ledger.bucket"
+    )
+    waiting.join(60)
+
+    assert [ProviderResting] == [type(failure) for failure in failures]
 
 
 def test_what_is_learned_holds_until_the_connection_says_something_else(
