@@ -3,19 +3,23 @@ A domain function becomes an Airflow task.
 
 The one adapter through which all work passes, so that no task can forget what an auditor asks for: every step leaves a
 row in `lineage.run` with its DAG run, task, map index, try and code version, and its receipt is its XCom.  `Fatal`
-errors end the task at once; all others are retried.
+errors end the task at once; those that say when to come back (`Later`) have Airflow start the same try again then, and
+hold no worker until it does; all others are retried.
 """
 
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
 
-from plumbline.core.errors import Fatal
+from plumbline.core.clock import now
+from plumbline.core.errors import Fatal, Later
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.settings import Settings
 from plumbline.provenance.recording import recorded
@@ -26,7 +30,12 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.bases.decorator import Task
 
+log = logging.getLogger(__name__)
+
 Work = Callable[..., Receipt]
+
+LONGEST_WAIT = timedelta(days=1)
+"""How long a try may give its worker back again and again: then somebody has to hear of it."""
 
 
 def step(
@@ -85,19 +94,30 @@ def step(
 def perform_work(
     work: Work, name: str, context: Context, inputs: dict[str, Any], tenant: str | None = None
 ) -> Receipt:
-    """Do the work on record; a `Fatal` error is not retried."""
+    """Do the work on record; a `Fatal` error is not retried, one that says when to come back uses up no try."""
     settings = Settings.load()
+    waits = (Later,) if may_wait(context["ti"].get_first_reschedule_date(context), now()) else ()
     try:
         run = run_of(context, f"{context['dag'].dag_id}.{name}", settings, tenant)
         with tools_of_airflow() as tools:
             try:
-                with recorded(tools.db, run) as receipt:
+                with recorded(tools.db, run, comes_again=waits) as receipt:
                     receipt.update(work(tools, run, **given(work, inputs)))
                 return receipt
             finally:
                 tell_of_budgets(tools, run.tenant)
     except Fatal as error:
         raise AirflowFailException(str(error)) from error
+    except waits as error:
+        log.warning("%s The task waits without a worker.", error)
+        raise AirflowRescheduleException(
+            now() + min(timedelta(seconds=error.seconds), LONGEST_WAIT)
+        ) from error
+
+
+def may_wait(since: datetime | None, at: datetime) -> bool:
+    """Whether a try that first gave its worker back at `since` may do so again: for a day, then it fails.  Pure."""
+    return since is None or at - since < LONGEST_WAIT
 
 
 def given(work: Work, inputs: dict[str, Any]) -> dict[str, Any]:

@@ -57,5 +57,5 @@ def test_a_fault_in_the_book_or_in_the_index_is_found_by_the_check_that_is_there
     ).fetchall()
     assert [
         ("corpus/published", "The kept size of the lexical index is its true size."),
-        ("ledger", "Every settled call for embeddings cost its tokens times the price of its day."),
+        ("ledger", "Every settled call cost its tokens times the prices of its day."),
     ] == broken

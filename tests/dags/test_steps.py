@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from plumbline.core.errors import Fatal, Passing
+from plumbline.core.clock import now
+from plumbline.core.errors import Fatal, Later, Passing
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
 
@@ -26,6 +28,7 @@ def context(airflow: None, installation: Path) -> dict[str, Any]:
     instance = SimpleNamespace(
         id=uuid4(), dag_id="greetings", run_id="manual", task_id="greet", map_index=-1, try_number=2
     )
+    instance.get_first_reschedule_date = lambda _: None
     return {"ti": instance, "dag": SimpleNamespace(dag_id="greetings")}
 
 
@@ -127,3 +130,39 @@ def test_an_airflow_connection_reaches_the_domain_as_a_plain_value(
         assert tools.provider is not None
         assert (tools.provider.host, tools.provider.password) == ("https://api.openai.com/v1", "sk-test")
         assert tools.provider.extra == {"dimensions": 256}
+
+
+def test_a_step_that_knows_when_to_come_back_waits_without_a_worker(
+    context: dict[str, Any], tools: Tools
+) -> None:
+    """It has not failed: nobody is told, and the row says that it waits."""
+    from airflow.sdk.exceptions import AirflowRescheduleException
+
+    from plumbline_airflow.steps import perform_work
+
+    def busy(tools: Tools, run: Run) -> Receipt:
+        raise Later("Come back.", 90)
+
+    before = now()
+    with pytest.raises(AirflowRescheduleException) as waits:
+        perform_work(busy, "busy", context, {})
+
+    assert timedelta(seconds=90) <= waits.value.reschedule_date - before < timedelta(seconds=150)
+    with tools.db.transaction("main") as session:
+        kept = session.execute("select state, error from lineage.run").fetchone()
+    assert kept == {"state": "waiting", "error": "Come back."}
+
+
+def test_a_step_that_has_waited_for_a_day_fails(context: dict[str, Any], tools: Tools) -> None:
+    """Somebody has to hear of it, and Airflow's tries count again."""
+    from plumbline_airflow.steps import perform_work
+
+    def busy(tools: Tools, run: Run) -> Receipt:
+        raise Later("Come back.", 90)
+
+    context["ti"].get_first_reschedule_date = lambda _: now() - timedelta(hours=25)
+    with pytest.raises(Later, match="Come back"):
+        perform_work(busy, "busy", context, {})
+
+    with tools.db.transaction("main") as session:
+        assert session.execute("select state from lineage.run").fetchone() == {"state": "failed"}

@@ -94,6 +94,7 @@ def test_a_table_with_a_tenant_is_isolated(found: Catalog) -> None:
     assert sorted(table.full_name for table in shared) == [
         "core.monthly_table",
         "core.schema_version",
+        "ledger.breaker",
         "ledger.bucket",
         "ledger.price",
     ]

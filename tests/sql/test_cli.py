@@ -604,3 +604,53 @@ def test_prices_are_listed_by_kind(plumbline: Callable[..., Done]) -> None:
 
     assert ["gpt-5-mini", "standard", "0.25", "0.025", "2.00", "2025-08-07"] in lines
     assert ["gpt-4.1", "batch", "1.00", "-", "4.00", "2025-04-14"] in lines
+
+
+def test_a_provider_that_is_left_alone_is_shown_and_can_be_sent_to_again(plumbline, scratch, database):
+    """Since when, why, and until when, wherever a person looks first."""
+    assert "No model fails.\n" == plumbline("calls", "breaker").stdout
+    with psycopg.connect(scratch.server.admin_url(database), autocommit=True) as admin:
+        admin.execute(
+            "insert into ledger.breaker "
+            "(endpoint, model, state, failures, failed_at, opened_at, pause, next_probe_at, seen) values "
+            "('https://api.example/v1', 'a-model', 'open', 10, now(), now(), 15, now() + interval '15 s', '503')"
+        )
+
+    shown = plumbline("calls", "breaker")
+    status = plumbline("status")
+    told = json.loads(plumbline("calls", "breaker", "--json").stdout)["failing"]
+    findings = json.loads(plumbline("doctor", "--json").stdout)["findings"]
+    other = plumbline("calls", "breaker", "--reset", "--model", "another")
+    reset = plumbline("calls", "breaker", "--reset")
+
+    sentence = "10 failures in a row"
+    assert shown.stdout.startswith("a-model at https://api.example/v1\n  nothing is sent since ")
+    assert (sentence in shown.stdout, sentence in status.stdout) == (True, True)
+    assert [("open", "503")] == [(one["state"], one["seen"]) for one in told]
+    [found] = [finding for finding in findings if finding["part"] == "model a-model"]
+    assert (found["ok"], sentence in found["message"]) == (False, True)
+    assert "plumbline calls breaker --reset" in found["remedy"]
+    assert "No model fails.\n" == other.stdout
+    assert "Calls to a-model at https://api.example/v1 are sent again.\n" == reset.stdout
+    assert "a-model" not in plumbline("status").stdout
+
+
+def test_a_used_up_rate_limit_says_when_to_come_back(
+    plumbline, model_server, folder, environment, scratch, database
+):
+    """One sentence, and what was bought is kept; the same command goes on from there."""
+    extra = {"embedding_model": "local-wordllama", "patience": 0.5}
+    environment["AIRFLOW_CONN_PLUMBLINE_OPENAI"] = json.dumps(
+        {"conn_type": "openai", "host": model_server.base_url, "password": "sk-tests", "extra": extra}
+    )
+    model_server.fault("429", times=1, retry_after=1)
+
+    refused = plumbline("ingest", str(folder))
+
+    assert 1 == refused.returncode
+    said = " ".join(refused.stderr.split())
+    assert re.search(r"there is room again in 1 s, at \d\d:\d\d:\d\d UTC\. Start the same again then", said)
+    with psycopg.connect(scratch.server.admin_url(database), autocommit=True) as admin:
+        admin.execute("update ledger.bucket set closed_until = null")
+    assert 0 == plumbline("ingest", str(folder)).returncode
+    assert 0 == model_server.meter()["repeated_inputs"]

@@ -1,4 +1,4 @@
-"""`plumbline calls`: what was asked of a model and may have been billed without an answer."""
+"""`plumbline calls`: what may have been billed without an answer, and which provider is left alone because it fails."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import uuid
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from plumbline.cli.app import Json, Tenant, app, console, counted, print_json, say_below, working
 
-calls = typer.Typer(no_args_is_help=True, help="Calls to a model that need a person's decision.")
+calls = typer.Typer(
+    no_args_is_help=True, help="Calls to a model that need a person's decision, or are not sent."
+)
 app.add_typer(calls, name="calls")
 
 
@@ -51,3 +54,34 @@ def release(
     with working("calls", tenant) as (tools, run):
         booked = release_call(tools, call, billed, getpass.getuser(), tenant=run.tenant)
     console.print(f"Booked at ${booked:.6f}; its inputs may be bought anew.")
+
+
+@calls.command()
+def breaker(
+    *,
+    reset: Annotated[
+        bool,
+        typer.Option("--reset", help="Send calls again at once: to MODEL, or to every model that fails."),
+    ] = False,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="Only this model.")] = None,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Show which models fail, and since when nothing is sent to them; all workers and tenants share this."""
+    from plumbline.models import list_failing, reset_breakers
+
+    with working("calls", tenant) as (tools, _):
+        again = reset_breakers(tools, model) if reset else []
+        found = [one for one in list_failing(tools.db) if model in (None, one.model)]
+    if as_json:
+        print_json({"failing": [dataclasses.asdict(one) for one in found], "reset": again})
+        return
+    for endpoint, name in again:
+        console.print(f"Calls to {name} at {endpoint} are sent again.", markup=False)
+    for one in found:
+        console.print(f"[bold]{escape(one.model)}[/bold] at {escape(one.endpoint)}")
+        say_below(one.sentence)
+    if not found and not again:
+        console.print("No model fails.")
+    if any(one.opened_at for one in found):
+        console.print("When it works again: plumbline calls breaker --reset (else it is tried by itself)")

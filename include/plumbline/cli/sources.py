@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated, Any
 
 import typer
@@ -27,8 +28,10 @@ from plumbline.cli.app import (
 def status(*, tenant: Tenant = None, as_json: Json = False) -> None:
     """Say what is searchable, from which sources, by which model, and what was spent."""
     from plumbline.core import db
+    from plumbline.models import list_failing
 
     with working("status", tenant) as (tools, run), tools.db.transaction(run.tenant) as session:
+        resting = [one for one in list_failing(tools.db) if one.opened_at]
         sources = db.rows(session, "corpus/select_status")
         spending = db.rows(session, "ledger/select_spending")
         for row in sources:
@@ -36,7 +39,8 @@ def status(*, tenant: Tenant = None, as_json: Json = False) -> None:
                 session, "corpus/select_refused", source_id=row["source_id"], page=100_000
             )
     if as_json:
-        print_json({"tenant": run.tenant, "sources": sources, "spending": spending})
+        told = [dataclasses.asdict(one) for one in resting]
+        print_json({"tenant": run.tenant, "sources": sources, "spending": spending, "resting": told})
         return
     if not sources:
         console.print("Nothing has been ingested yet: `plumbline ingest FOLDER`.")
@@ -46,6 +50,9 @@ def status(*, tenant: Tenant = None, as_json: Json = False) -> None:
         _show_model(sources[0])
     if spending:
         _show_spending(spending)
+    for one in resting:
+        console.print(f"[red]{escape(one.model)}[/red] at {escape(one.endpoint)}")
+        say_below(one.sentence)
 
 
 @app.command()

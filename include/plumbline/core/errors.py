@@ -6,6 +6,7 @@ The errors that a person may see.
     │   ├── Misconfigured
     │   └── ChecksFailed
     └── Passing          the same call may succeed later; a task that raises it is retried
+        └── Later        … and says when: a task that raises it waits until then without a worker
 
 The type says whether a retry can help, and the message is written for the person who will read it.
 An area adds its own errors below `Fatal` or `Passing`, named after the fact they report.
@@ -24,6 +25,14 @@ class Fatal(PlumblineError):
 
 class Passing(PlumblineError):
     """The same call may succeed later."""
+
+
+class Later(Passing):
+    """The same call may succeed after `seconds`, and not before."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(message)
 
 
 class Misconfigured(Fatal):

@@ -193,6 +193,31 @@ def check_indexes(subject: Subject) -> Iterator[Finding]:
             )
 
 
+def check_breakers(subject: Subject) -> Iterator[Finding]:
+    """No provider is left alone because it fails all workers."""
+    from psycopg.errors import UndefinedTable
+
+    from plumbline.core import db
+    from plumbline.models import list_failing
+
+    connection = subject.settings.connection("plumbline_db")
+    if connection is None:
+        return
+    database = db.Database.of(connection)
+    try:
+        failing = list_failing(database)
+    except (db.DatabaseUnreachable, UndefinedTable):
+        return  # the check of the database says so
+    finally:
+        database.close()
+    for one in failing:
+        if one.opened_at:
+            remedy = (
+                "Look at the provider's status page; `plumbline calls breaker --reset` sends calls at once."
+            )
+            yield Finding(f"model {one.model}", ok=False, message=one.sentence, remedy=remedy)
+
+
 def _reach(subject: Subject) -> str:
     """What to do about a database that cannot be reached: it depends on who named it."""
     if subject.embedded and _DATABASE not in subject.installation.overridden():
@@ -293,6 +318,7 @@ COMMON: tuple[Check, ...] = (
     check_database,
     check_indexes,
     check_provider,
+    check_breakers,
 )
 """Checks for every form."""
 

@@ -7,6 +7,7 @@ The one door to a model: every call to a provider passes here, and nothing else 
 """
 
 from plumbline.models.asking import ChatStream
+from plumbline.models.breakers import Failing, list_failing, reset_breakers
 from plumbline.models.budgets import Standing, list_budgets, remove_budgets, set_budgets, subject
 from plumbline.models.calls import PromptRef
 from plumbline.models.caps import require_within
@@ -22,7 +23,13 @@ from plumbline.models.conversation import (
 )
 from plumbline.models.door import Door, Proof
 from plumbline.models.endpoints import Endpoint, endpoint_of, with_model
-from plumbline.models.errors import BudgetExhausted, MayHaveBeenBilled, PriceUnknown, RetryLater
+from plumbline.models.errors import (
+    BudgetExhausted,
+    MayHaveBeenBilled,
+    PriceUnknown,
+    ProviderResting,
+    RetryLater,
+)
 from plumbline.models.moderating import Action, Judgement
 from plumbline.models.prices import PriceList, estimate, price_list
 from plumbline.models.requests import Usage
@@ -38,6 +45,7 @@ __all__ = [
     "Door",
     "Ended",
     "Endpoint",
+    "Failing",
     "Judgement",
     "MayHaveBeenBilled",
     "Message",
@@ -45,6 +53,7 @@ __all__ = [
     "PriceUnknown",
     "PromptRef",
     "Proof",
+    "ProviderResting",
     "RetryLater",
     "Schema",
     "Standing",
@@ -56,12 +65,14 @@ __all__ = [
     "endpoint_of",
     "estimate",
     "list_budgets",
+    "list_failing",
     "list_unknown",
     "price_list",
     "release_call",
     "remove_budgets",
     "request_of",
     "require_within",
+    "reset_breakers",
     "set_budgets",
     "subject",
     "with_model",

@@ -36,6 +36,7 @@ from plumbline.models.prices import PriceList, price_list
 from plumbline.models.requests import Input, Usage
 from plumbline.models.sessions import HeldSession
 from plumbline.models.throttle import Throttle
+from plumbline.models.uses import urgency
 from plumbline.privacy.minimise import Minimiser
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class ChatStream:
         self._background = Background(endpoint.limits.at_once, self._session, policy.keep_trying)
         service = Chatting(endpoint, run.tenant)
         ledger = Ledger(self._session, run, endpoint, service, sensitivity, prompt)
-        throttle = Throttle(self._session, endpoint, policy, self._background.stop)
+        throttle = Throttle(self._session, endpoint, policy, self._background.stop, urgency(use))
         self._ledger = ledger
         self._background.before_closing = ledger.give_back
         self._buyer = Buyer(endpoint, service, ledger, throttle, policy, self._background)

@@ -59,6 +59,7 @@ class Buyer:
         self._service = service
         self._ledger = ledger
         self._throttle = throttle
+        self._breaker = throttle.breaker
         self._policy = policy
         self._background = background
 
@@ -70,6 +71,12 @@ class Buyer:
             PlumblineError: As drawn in `plumbline.models.errors`; what was bought before stays bought.
             Stopped: The stream was stopped before anything was sent.
         """
+        try:
+            self._buy(use, wanted, prices, about)
+        finally:
+            self._breaker.let_go()
+
+    def _buy(self, use: str, wanted: Sequence[Input], prices: PriceList, about: About) -> None:
         remaining, bought, polls = list(wanted), 0, 0
         paced: int | None = None
         while remaining:
@@ -102,8 +109,11 @@ class Buyer:
         request = self._ledger.request_of(call)
         if request is None:
             return
-        self._pace(call.tokens_planned + call.tokens_out)
-        used = self._perform(replace(call, request=request), History(maybe_billed=True))
+        try:
+            self._pace(call.tokens_planned + call.tokens_out)
+            used = self._perform(replace(call, request=request), History(maybe_billed=True))
+        finally:
+            self._breaker.let_go()
         if used is not None:
             self._background.count(replace(used, bought=0, recovered=1))
 
@@ -119,7 +129,8 @@ class Buyer:
             self.repeat(call)
 
     def _pace(self, tokens: int) -> int:
-        self._throttle.take(tokens)
+        if not self._throttle.take(tokens):
+            raise Stopped
         if self._background.stop.is_set():
             self._throttle.give_back(tokens)
             raise Stopped
@@ -141,19 +152,25 @@ class Buyer:
             draw = random.random()  # noqa: S311 - spreads pauses, guards nothing
             decision = decide(outcome, history, self._policy, idempotent=self._endpoint.idempotent, draw=draw)
             if decision.verdict is Verdict.SETTLE:
-                return self._settle(call, outcome, history)
+                try:
+                    return self._settle(call, outcome, history)
+                finally:
+                    self._breaker.hear(outcome)
             log.info("call %s met %s, next: %s", call.call_id, outcome.label, decision.verdict.value)
             if outcome.asks_to_wait:
+                self._throttle.learn(outcome.headers)
                 self._throttle.close(decision.after)
                 history.waited += decision.after
             if decision.verdict is not Verdict.REPEAT:
                 self._write_end(call, decision.verdict, outcome, history)
+                self._breaker.hear(outcome)
                 raise self._error(call, decision.verdict, outcome, decision.after)
-            if self._background.stop.wait(decision.after):
+            resting = self._breaker.hear(outcome)
+            if resting or self._background.stop.wait(decision.after):
                 self._write_end(
                     call, Verdict.OPEN if history.maybe_billed else Verdict.FAILED, outcome, history
                 )
-                raise Stopped
+                raise resting or Stopped
 
     def _settle(self, call: Call, outcome: Outcome, history: History) -> Usage | None:
         try:

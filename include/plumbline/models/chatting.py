@@ -14,7 +14,8 @@ from plumbline.models.calls import Billed, Call
 from plumbline.models.chat_wire import Chat, billed_chat, read_chat
 from plumbline.models.conversation import Ended
 from plumbline.models.endpoints import Endpoint
-from plumbline.models.requests import Input, lifetime
+from plumbline.models.requests import Input
+from plumbline.models.uses import lifetime
 
 if TYPE_CHECKING:
     from plumbline.core.db import Session

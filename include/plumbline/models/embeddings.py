@@ -10,7 +10,8 @@ from plumbline.core.arrays import bytea_array, halfvec_array, integer_array
 from plumbline.models import wire
 from plumbline.models.calls import Billed, Call
 from plumbline.models.endpoints import Endpoint
-from plumbline.models.requests import Input, lifetime
+from plumbline.models.requests import Input
+from plumbline.models.uses import lifetime
 
 if TYPE_CHECKING:
     from plumbline.core.db import Session

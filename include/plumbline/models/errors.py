@@ -14,7 +14,8 @@ What may come back through the door instead of an answer.
     Passing
     ├── RetryLater          the provider's limits are used up; says for how many seconds
     ├── ProviderUnreachable the provider cannot be reached, or broke off a request that is safe to repeat
-    └── ProviderFailing     the provider answers with errors of its own
+    ├── ProviderFailing     the provider answers with errors of its own
+    └── ProviderResting     it has failed all workers again and again and is left alone; says for how many seconds
 
 A message never holds a key, an input or an answer: it may end up in a log or a mail.
 """
@@ -23,10 +24,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from plumbline.core.errors import Fatal, Passing
+from plumbline.core.clock import now
+from plumbline.core.errors import Fatal, Later, Passing
 
 
 class PriceUnknown(Fatal):
@@ -128,12 +130,16 @@ class MayHaveBeenBilled(Fatal):
         )
 
 
-class RetryLater(Passing):
+class RetryLater(Later):
     """The limits of the model are used up for longer than it is worth waiting."""
 
     def __init__(self, seconds: float, model: str) -> None:
-        self.seconds = seconds
-        super().__init__(f"The rate limit of {model} is used up; there is room again in {seconds:.0f} s.")
+        when = now() + timedelta(seconds=seconds)
+        super().__init__(
+            f"The rate limit of {model} is used up; there is room again in {seconds:.0f} s, at {when:%H:%M:%S} UTC. "
+            "Start the same again then: what was bought is kept.",
+            seconds,
+        )
 
 
 class ProviderUnreachable(Passing):
@@ -142,3 +148,14 @@ class ProviderUnreachable(Passing):
 
 class ProviderFailing(Passing):
     """The provider answers with errors of its own, again and again."""
+
+
+class ProviderResting(Later):
+    """The provider has failed so often in a row that nothing is sent for a while; nothing was sent now."""
+
+    def __init__(self, label: str, seconds: float, *, since: datetime, until: datetime, seen: str) -> None:
+        super().__init__(
+            f"{label}: the provider fails again and again since {since:%H:%M:%S} UTC ({seen}), so nothing is sent; it "
+            f"is tried again at {until:%H:%M:%S} UTC. Start the same again then, or look: `plumbline calls breaker`.",
+            seconds,
+        )

@@ -22,7 +22,8 @@ from plumbline.core import db
 from plumbline.core.arrays import bytea_array
 from plumbline.models.calls import Billed, Call, Unusable
 from plumbline.models.endpoints import Endpoint
-from plumbline.models.requests import Input, lifetime
+from plumbline.models.requests import Input
+from plumbline.models.uses import lifetime
 from plumbline.models.wire import json_object
 
 if TYPE_CHECKING:

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 REFUSED_KEY = (401, 403)
+LONGEST_ASKED = 31 * 86_400.0
+"""Seconds: what a provider says beyond them is a slip, and no moment that a clock can show."""
 _TOO_MANY = 429
 # The provider says that it failed, or is too busy to begin: neither is billed.
 _FAILED_UNBILLED = frozenset({500, 503, 529})
@@ -85,14 +87,22 @@ class Policy:
     [pause/2, pause], where pause = min(longest_pause, first_pause * 2**(n-1)).  `keep_trying`: for how many
     seconds an answer in hand is held while the database is away, with the same growing pauses; a restart of
     Postgres fits in, and what it would lose is paid for.
+
+    A provider that fails `failures_to_rest` attempts in a row, of all workers, each within `failure_window` seconds of
+    the one before, is left alone for `first_rest` seconds, then tried by one call; each try that fails doubles the
+    rest, up to `longest_rest`.
     """
 
     patience: float = 60.0
-    attempts: int = 5
+    attempts: int = 8
     first_pause: float = 0.5
     longest_pause: float = 8.0
     default_wait: float = 2.0
     keep_trying: float = 300.0
+    failures_to_rest: int = 10
+    failure_window: float = 300.0
+    first_rest: float = 15.0
+    longest_rest: float = 600.0
 
 
 @dataclass(slots=True)
@@ -187,14 +197,14 @@ def pause(failures: int, policy: Policy, draw: float) -> float:
 
 
 def wait_asked_for(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that `retry-after-ms` or `retry-after` ask for; anything but a number is not said."""
+    """Return the seconds, a month's at the most, that `retry-after-ms` or `retry-after` ask for, if it is a number."""
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
             seconds = float(headers[name]) / unit
         except (KeyError, ValueError):
             continue
         if 0 <= seconds < float("inf"):
-            return seconds
+            return min(seconds, LONGEST_ASKED)
     return None
 
 

@@ -7,16 +7,9 @@ which its answer is bought, and the tokens it was counted at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from decimal import Decimal
-
-# How long an answer may be used again, by use.  A use that is not named here keeps its answers for good.
-LIFETIMES: Mapping[str, timedelta] = {
-    "search_query": timedelta(days=1),
-    "verify": timedelta(0),
-}
 
 _A_MINUTE = 8
 """Full requests that fit into the tokens of a minute, at least."""
@@ -69,11 +62,6 @@ class Usage:
             self.cost_usd + other.cost_usd,
             self.recovered + other.recovered,
         )
-
-
-def lifetime(use: str) -> timedelta | None:
-    """Return how long an answer of this use may be used again; None is for good."""
-    return LIFETIMES.get(use)
 
 
 def full_requests(waiting: list[Input], limits: Limits, *, rest: bool) -> Iterator[list[Input]]:

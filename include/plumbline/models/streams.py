@@ -20,7 +20,7 @@ from plumbline.core.receipts import Run
 from plumbline.core.tokenizer import EMBEDDING_ENCODING, tokenizer
 from plumbline.models.background import Background
 from plumbline.models.buying import Buyer
-from plumbline.models.caps import cap_of, require_within
+from plumbline.models.caps import require_within
 from plumbline.models.embeddings import Embedding
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.errors import InputRefused, StillUnusable
@@ -29,9 +29,10 @@ from plumbline.models.ledger import Ledger, any_cut_off, unanswered, unusable_la
 from plumbline.models.moderating import Moderation
 from plumbline.models.policy import Policy
 from plumbline.models.prices import PriceList, price_list
-from plumbline.models.requests import Input, Usage, full_requests, lifetime, paced
+from plumbline.models.requests import Input, Usage, full_requests, paced
 from plumbline.models.sessions import HeldSession
 from plumbline.models.throttle import Throttle
+from plumbline.models.uses import lifetime, urgency, use_of
 from plumbline.privacy.minimise import Minimiser
 
 UNDER_WAY = 8
@@ -57,13 +58,13 @@ class TextStream:
         self._run = run
         self._endpoint = endpoint
         self._use = use
-        self._most_tokens = cap_of(use).most_tokens_in
+        self._most_tokens = use_of(use).most_tokens_in
         self._trusted = lifetime(use) is not None
         self._keys = Keys(run.tenant, use, endpoint.model, kind.parameters(endpoint))
         self._session = HeldSession(database, run.tenant)
         self._background = Background(UNDER_WAY, self._session, policy.keep_trying)
         stop = self._background.stop
-        self._throttle = Throttle(self._session, endpoint, policy, stop)
+        self._throttle = Throttle(self._session, endpoint, policy, stop, urgency(use))
         service = kind(endpoint, run.tenant, self._session)
         self._ledger = Ledger(self._session, run, endpoint, service, sensitivity)
         self._background.before_closing = self._ledger.give_back

@@ -24,8 +24,14 @@ log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def recorded(database: Database, run: Run) -> Iterator[Receipt]:
-    """Record a step around its work.  What the work puts into the receipt is kept with the row."""
+def recorded(
+    database: Database, run: Run, *, comes_again: tuple[type[BaseException], ...] = ()
+) -> Iterator[Receipt]:
+    """
+    Record a step around its work.  What the work puts into the receipt is kept with the row.
+
+    After an error of `comes_again` the step has not failed: it waits, and comes again under the same id.
+    """
     receipt: Receipt = {}
     with database.transaction(run.tenant) as session:
         db.run(
@@ -44,7 +50,7 @@ def recorded(database: Database, run: Run) -> Iterator[Receipt]:
     try:
         yield receipt
     except BaseException as error:
-        _close(database, run, "failed", receipt, error)
+        _close(database, run, "waiting" if isinstance(error, comes_again) else "failed", receipt, error)
         raise
     _close(database, run, "succeeded", receipt)
 

@@ -526,7 +526,7 @@ def test_the_door_says_that_a_budget_is_full_and_sends_nothing(
         live.embed("search_query", ["boats"])
 
     assert model_server.meter()["requests"] == 0
-    assert book.rows("select requests_left = requests_per_minute from ledger.bucket") == [(True,)]
+    assert book.rows("select (requests).room = requests_per_minute from ledger.bucket") == [(True,)]
     assert book.rows("select event from ledger.budget_event") == [("refused",)]
 
 

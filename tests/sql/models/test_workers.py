@@ -268,7 +268,7 @@ def test_workers_share_one_bucket(
         thread.join()
 
     assert model_server.meter()["refused"] == {}
-    [(left,)] = book.rows("select tokens_left from ledger.bucket")
+    [(left,)] = book.rows("select (tokens).room from ledger.bucket")
     assert left <= 6000 - 12 * 10 + 100
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from plumbline.core.errors import Misconfigured
-from plumbline.models.caps import Cap, cap_of, parse_caps, require_within
+from plumbline.models.caps import require_within
 from plumbline.models.errors import InputRefused
+from plumbline.models.uses import Use, parse_uses, use_of
 
 
 def test_a_use_that_is_not_named_has_no_cap() -> None:
     """The model's own limits hold it."""
-    assert cap_of("nobody") == Cap()
+    assert use_of("nobody") == Use()
     require_within("nobody", 10**9, 10**9)
 
 
@@ -38,4 +39,4 @@ def test_a_longer_call_is_refused(tokens_in: int, tokens_out: int) -> None:
 def test_a_file_that_says_something_else_is_refused(text: str) -> None:
     """A cap with a slip of the finger would be none."""
     with pytest.raises(Misconfigured, match=r"include/uses\.toml"):
-        parse_caps(text)
+        parse_uses(text)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from plumbline.core.errors import Fatal, Passing
+from plumbline.core.errors import Fatal, Later, Passing
 from plumbline.models import errors
 
 
@@ -42,9 +42,10 @@ def test_a_refusal_to_go_on_buying_names_the_way_out() -> None:
         (errors.AnswerUnusable, Fatal),
         (errors.StillUnusable, Fatal),
         (errors.MayHaveBeenBilled, Fatal),
-        (errors.RetryLater, Passing),
+        (errors.RetryLater, Later),
         (errors.ProviderUnreachable, Passing),
         (errors.ProviderFailing, Passing),
+        (errors.ProviderResting, Later),
     ],
 )
 def test_the_type_says_whether_trying_again_can_help(error: type[Exception], kind: type[Exception]) -> None:

@@ -169,6 +169,7 @@ def test_pauses_double_up_to_the_longest_and_are_spread(failures: int, expected:
     ("headers", "expected"),
     [
         ({"retry-after": "3"}, 3),
+        ({"retry-after": "1e300"}, 31 * 86_400),
         ({"retry-after": "3", "retry-after-ms": "250"}, 0.25),
         ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
         ({"retry-after": "-1"}, None),

@@ -12,7 +12,6 @@ from plumbline.models.requests import (
     Limits,
     Usage,
     full_requests,
-    lifetime,
     paced,
     total_tokens,
 )
@@ -73,12 +72,6 @@ def test_usages_add_up() -> None:
     other = Usage(bought=4, reused=1, requests=2, tokens=5, cost_usd=Decimal("0.2"), recovered=1)
 
     assert Usage(5, 3, 3, 15, Decimal("0.3"), 1) == one + other
-
-
-def test_chunks_keep_their_answers_and_searches_for_a_day() -> None:
-    """A question of yesterday is nobody's business tomorrow."""
-    assert None is lifetime("embed_chunk")
-    assert lifetime("search_query").total_seconds() == 86_400
 
 
 @given(st.floats(1, 1e10), st.integers(1, 400_000))
