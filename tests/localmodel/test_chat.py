@@ -176,7 +176,7 @@ def test_json_mode_gives_json(client: OpenAI) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "Unsupported parameter: 'tools'"),
+        ({"extra_body": {"functions": [{"name": "f"}]}}, "Unsupported parameter: 'functions'"),
         ({"max_completion_tokens": 0}, "Invalid 'max_completion_tokens'"),
         ({"messages": []}, "at least one message"),
         ({"messages": [{"role": "wizard", "content": "a"}]}, "Invalid value for 'messages[0].role'"),

@@ -99,7 +99,7 @@ def test_a_name_that_a_web_page_made_up_is_refused(model_server: RunningServer) 
     [
         ("/v1/embeddings", b"{", 400),
         ("/v1/embeddings", b"[]", 400),
-        ("/v1/files", b"{}", 404),
+        ("/v1/files", b"{}", 400),
         ("/else", b"", 404),
     ],
 )

@@ -10,7 +10,8 @@ on one machine.  Four promises follow, and tests hold us to each:
 - every answer is labelled for what it is: `local-wordllama`, `local-extractive` or `local-wordlists`.
 
 It is a stand-in for rehearsal, never dressed up as more: embeddings are real static vectors, chat
-answers are extracted from the text that came with the question, and nothing is generated.
+answers and arguments of tool calls are extracted from the text that came with the question, and nothing
+is generated.  Files and batches live in memory and a temporary folder, and are gone with the process.
 
 Run it with `python -m plumbline.localmodel`; start one inside a test with
 `plumbline.localmodel.testing.running_server`.

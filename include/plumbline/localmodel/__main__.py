@@ -32,7 +32,7 @@ async def serve(options: Options) -> None:
     for told in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(told, stop.set)
     service = Service(options)
-    listener = Listener(service.handle)
+    listener = Listener(service.handle, service.sink)
     port = await listener.listen(options.host, options.port)
     host = f"[{options.host}]" if ":" in options.host else options.host
     print(f"listening on http://{host}:{port}", flush=True)
@@ -40,7 +40,7 @@ async def serve(options: Options) -> None:
         _watch_stdin(loop, stop)
     await stop.wait()
     await listener.close(PATIENCE_SECONDS)
-    service.close()
+    await service.close()
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -15,7 +15,8 @@ class Bill:
     The price of one answer, in the provider's units.
 
     `marks` tell inputs apart without keeping their text: the meter counts with them what was paid for
-    more than once.  `priced` is false for what the provider gives away (moderation).
+    more than once; `question` is one mark of a whole chat request.  `priced` is false for what the provider
+    gives away (moderation).
     """
 
     model: str
@@ -23,6 +24,7 @@ class Bill:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     marks: tuple[bytes, ...] = ()
+    question: bytes = b""
     priced: bool = True
 
 

@@ -1,96 +1,48 @@
 """
 `POST /v1/chat/completions`: answers taken from the text in the request, never generated.
 
-With a JSON schema the answer is extracted field by field; without one it is the sentence that best
-supports an answer, or the plain statement that there is none.  Every answer carries the name
-`local-extractive`, as model and as fingerprint, so that nobody takes it for more.
+With a JSON schema the answer is extracted field by field; with tools it is a call of those whose
+arguments the text holds; otherwise it is the sentence that best supports an answer, or the plain
+statement that there is none.  Every answer carries the name `local-extractive`, as model and as
+fingerprint, so that nobody takes it for more.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from dataclasses import replace
+from hashlib import blake2b, sha256
 from typing import Any
 
 import orjson
 
 from plumbline.localmodel.answers import Admit, Answer, Bill
-from plumbline.localmodel.catalog import CHAT_MODEL, MODELS
-from plumbline.localmodel.errors import ApiError, InvalidRequest, TooMany, UnknownModel, wanted
+from plumbline.localmodel.calling import Call, choose_calls
+from plumbline.localmodel.catalog import CHAT_MODEL
+from plumbline.localmodel.chat_bodies import Reply, stream_events, whole_body
+from plumbline.localmodel.chat_requests import MOST_ANSWER_TOKENS, ChatRequest, read_request
 from plumbline.localmodel.extraction import Extraction, TextIsSilent
+from plumbline.localmodel.manner import HONEST, Manner, Wrong
+from plumbline.localmodel.obeying import obeyed_calls, obeyed_fields, obeyed_words
 from plumbline.localmodel.prompts import Prompt, read_prompt, text_of_message
-from plumbline.localmodel.schemas import Schema, check_format
-from plumbline.localmodel.support import Evidence
-from plumbline.localmodel.tokens import count_tokens, first_tokens, pieces
+from plumbline.localmodel.support import Evidence, Passage
+from plumbline.localmodel.tokens import count_tokens, first_tokens
 
-CONTEXT = 128_000
-MOST_ANSWER_TOKENS = 16_384
-MOST_CHOICES = 16
-MOST_STOPS = 4
 SUMMARY_SENTENCES = 3
+MOST_QUOTED = 300
+"""Characters up to which the answer of a tool is repeated, when no sentence of it answers by itself."""
 
 NO_SUPPORT = "The text given does not answer this."
 NO_TEXT = (
     "There is no text in this request to answer from. This model only extracts; it knows nothing by itself."
 )
 
-OBEYED = frozenset(
-    {
-        "model",
-        "messages",
-        "response_format",
-        "max_tokens",
-        "max_completion_tokens",
-        "n",
-        "stop",
-        "stream",
-        "stream_options",
-    }
-)
-WITHOUT_EFFECT = frozenset(
-    {
-        "frequency_penalty", "logit_bias", "metadata", "parallel_tool_calls", "presence_penalty", "prompt_cache_key",
-        "reasoning_effort", "safety_identifier", "seed", "service_tier", "store", "temperature", "top_p", "user",
-        "verbosity",
-    }
-)  # fmt: skip
-"""Taken as the provider takes them; extraction has no chance, no penalties and no effort to tune."""
-UNSUPPORTED = frozenset(
-    {
-        "audio", "function_call", "functions", "logprobs", "modalities", "prediction", "tool_choice", "tools",
-        "top_logprobs", "web_search_options",
-    }
-)  # fmt: skip
-ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
+REFUSED = "I'm sorry, but I can't help with that."
+PASSING = ("stream", "stream_options", "user", "metadata", "store", "safety_identifier", "prompt_cache_key")
+"""Parameters that make no other question of a request."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
-    """A request that will be answered."""
-
-    messages: list[Mapping[str, Any]]
-    schema: Schema | None
-    most_tokens: int
-    choices: int
-    stop: tuple[str, ...]
-    stream: bool
-    usage_in_stream: bool
-    prompt_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What is said, or why nothing can be said; and why it ends."""
-
-    content: str | None
-    refusal: str | None
-    finish_reason: str
-    tokens: int
-
-
-def answer_chat(payload: Any, admit: Admit) -> Answer:
+def answer_chat(payload: Any, admit: Admit, manner: Manner = HONEST) -> Answer:
     """
     Answer one conversation.
 
@@ -99,37 +51,128 @@ def answer_chat(payload: Any, admit: Admit) -> Answer:
     """
     request = read_request(payload)
     admit(CHAT_MODEL, request.prompt_tokens + min(request.most_tokens, MOST_ANSWER_TOKENS))
-    reply = reply_to(request)
+    reply = made_wrong(reply_to(request, manner), manner.wrong)
     bill = Bill(
         CHAT_MODEL,
         inputs=1,
         prompt_tokens=request.prompt_tokens,
         completion_tokens=reply.tokens * request.choices,
+        question=_question(payload),
     )
     identity = f"chatcmpl-{sha256(orjson.dumps(payload)).hexdigest()[:29]}"
     if request.stream:
-        return Answer(bill, events=tuple(_events(request, reply, bill, identity)))
-    return Answer(bill, body=_body(request, reply, bill, identity))
+        return Answer(bill, events=tuple(stream_events(request, reply, bill, identity)))
+    return Answer(bill, body=whole_body(request, reply, bill, identity))
 
 
-def reply_to(request: ChatRequest) -> Reply:
-    """What there is to say.  Pure, apart from counting tokens."""
+def reply_to(request: ChatRequest, manner: Manner = HONEST) -> Reply:
+    """What there is to say, or to call.  Pure, apart from counting tokens."""
     prompt = read_prompt(request.messages)
-    refusal = None
-    if request.schema is None:
-        said = extractive_answer(prompt)
-    else:
-        try:
-            said = orjson.dumps(Extraction(request.schema, prompt).answer()).decode()
-        except TextIsSilent as silence:
-            said, refusal = "", str(silence)
+    try:
+        calls = _calls(request, prompt, gullible=manner.gullible)
+        said = "" if calls else _said(request, prompt, gullible=manner.gullible)
+    except TextIsSilent as silence:
+        return _bounded(request, "", refusal=str(silence))
+    return _calling(request, calls) if calls else _bounded(request, said)
+
+
+def made_wrong(reply: Reply, wrong: Wrong | None) -> Reply:
+    """The same reply, spoilt as a test asked for; None spoils nothing.  Pure, apart from counting tokens."""
+    match wrong:
+        case Wrong.REFUSAL:
+            return Reply(None, REFUSED, "stop", count_tokens(REFUSED))
+        case Wrong.LENGTH | Wrong.CONTENT_FILTER:
+            return _halved(reply, wrong.value)
+        case Wrong.BREAK_SCHEMA:
+            calls = tuple(Call(call.name, _broken(call.arguments)) for call in reply.calls)
+            content = _broken(reply.content) if reply.content is not None else None
+            return replace(reply, content=content, calls=calls)
+    return reply
+
+
+def _calls(request: ChatRequest, prompt: Prompt, *, gullible: bool) -> list[Call]:
+    if request.toolbox is None:
+        return []
+    ordered = obeyed_calls(request.toolbox, request.messages, prompt) if gullible else []
+    return ordered or choose_calls(request.toolbox, request.messages, prompt)
+
+
+def _said(request: ChatRequest, prompt: Prompt, *, gullible: bool) -> str:
+    """
+    The answer in words, or in the JSON asked for.
+
+    Raises:
+        TextIsSilent: The schema demands what the text does not hold.
+    """
+    if request.schema is not None:
+        answer = Extraction(request.schema, prompt).answer()
+        if gullible:
+            answer = obeyed_fields(answer, request.schema, request.messages, prompt)
+        return orjson.dumps(answer).decode()
+    ordered = obeyed_words(request.messages, prompt) if gullible else None
+    if ordered is not None:
+        return ordered
+    if request.messages[-1]["role"] == "tool":
+        return _from_tools(request.messages, prompt)
+    return extractive_answer(prompt)
+
+
+def _from_tools(messages: Sequence[Mapping[str, Any]], prompt: Prompt) -> str:
+    """The answer from what the tools said since the question; all of it, when it is short."""
+    asked = max((i for i, one in enumerate(messages) if one["role"] == "user"), default=-1)
+    results = [Passage(text_of_message(one)) for one in messages[asked + 1 :] if one["role"] == "tool"]
+    question = prompt.question or (text_of_message(messages[asked]) if asked >= 0 else "")
+    said = extractive_answer(replace(prompt, passages=results, question=question))
+    whole = "\n".join(result.text for result in results).strip()
+    return whole if said == NO_SUPPORT and 0 < len(whole) <= MOST_QUOTED else said
+
+
+def _bounded(request: ChatRequest, said: str, refusal: str | None = None) -> Reply:
+    """Words within the stop sequences and the tokens that the request allows."""
     for end in request.stop:
         said = said.partition(end)[0]
     spoken = refusal or said
     cut = first_tokens(spoken, request.most_tokens)
     reason = "stop" if cut == spoken else "length"
-    content, refusal = (None, cut) if refusal else (cut, None)
-    return Reply(content, refusal, reason, count_tokens(cut))
+    content, refused = (None, cut) if refusal else (cut, None)
+    return Reply(content, refused, reason, count_tokens(cut))
+
+
+def _calling(request: ChatRequest, calls: Sequence[Call]) -> Reply:
+    """Calls within the tokens that the request allows; one that was demanded by name ends with `stop`, as theirs."""
+    left, kept = request.most_tokens, list[Call]()
+    for call in calls:
+        left -= count_tokens(call.name)
+        arguments = first_tokens(call.arguments, left) if left > 0 else ""
+        left -= count_tokens(arguments)
+        kept.append(Call(call.name, arguments))
+        if arguments != call.arguments:
+            return Reply(None, None, "length", request.most_tokens, tuple(kept))
+    named = request.toolbox is not None and request.toolbox.named is not None
+    return Reply(None, None, "stop" if named else "tool_calls", request.most_tokens - left, calls=tuple(kept))
+
+
+def _halved(reply: Reply, reason: str) -> Reply:
+    content = None if reply.content is None else first_tokens(reply.content, reply.tokens // 2)
+    calls = tuple(Call(one.name, one.arguments[: len(one.arguments) // 2]) for one in reply.calls)
+    return Reply(content, None, reason, reply.tokens // 2, calls)
+
+
+def _broken(answer: str) -> str:
+    """JSON without its last field and with one that nobody asked for; text that is no JSON stays as it is."""
+    try:
+        fields = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        return answer
+    if not isinstance(fields, dict):
+        return answer
+    return orjson.dumps({**dict(list(fields.items())[:-1]), "unexpected": True}).decode()
+
+
+def _question(payload: Mapping[str, Any]) -> bytes:
+    """A mark of what is asked: two requests that must have one answer have one mark."""
+    asked = {name: value for name, value in payload.items() if name not in PASSING}
+    return blake2b(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS), digest_size=8).digest()
 
 
 def extractive_answer(prompt: Prompt) -> str:
@@ -153,199 +196,3 @@ def extractive_answer(prompt: Prompt) -> str:
     name = evidence.name_of(best[0].index)
     sentence = evidence.found[best[0].index].text
     return f"{sentence} [{name}]" if name else sentence
-
-
-def read_request(payload: Any) -> ChatRequest:
-    """The request as we shall answer it."""
-    fields = wanted(payload, OBEYED | WITHOUT_EFFECT | UNSUPPORTED)
-    unsupported = sorted(name for name in fields.keys() & UNSUPPORTED if fields[name] not in (None, False))
-    if unsupported:
-        raise InvalidRequest(
-            f"Unsupported parameter: '{unsupported[0]}' is not supported with this model.",
-            param=unsupported[0],
-            code="unsupported_parameter",
-        )
-    _check_model(fields.get("model"))
-    messages = _check_messages(fields.get("messages"))
-    schema = check_format(fields.get("response_format"))
-    limit = _whole(fields, "max_completion_tokens") or _whole(fields, "max_tokens")
-    tokens = _prompt_tokens(messages, fields.get("response_format"))
-    if tokens + (limit or 0) > CONTEXT:
-        raise InvalidRequest(
-            f"This model's maximum context length is {CONTEXT} tokens. However, your messages resulted in {tokens} "
-            "tokens. Please reduce the length of the messages.",
-            param="messages",
-            code="context_length_exceeded",
-        )
-    return ChatRequest(
-        messages=messages,
-        schema=schema,
-        most_tokens=limit or MOST_ANSWER_TOKENS,
-        choices=_whole(fields, "n", most=MOST_CHOICES) or 1,
-        stop=_stops(fields.get("stop")),
-        stream=bool(fields.get("stream")),
-        usage_in_stream=_usage_in_stream(fields),
-        prompt_tokens=tokens,
-    )
-
-
-def _check_model(model: Any) -> None:
-    if model is None:
-        raise InvalidRequest("you must provide a model parameter")
-    if model in MODELS and model != CHAT_MODEL:
-        raise ApiError(
-            404,
-            "This is not a chat model and thus not supported in the v1/chat/completions endpoint.",
-            param="model",
-        )
-    if model != CHAT_MODEL:
-        raise UnknownModel(str(model))
-
-
-def _check_messages(messages: Any) -> list[Mapping[str, Any]]:
-    if messages is None:
-        raise InvalidRequest(
-            "Missing required parameter: 'messages'.", param="messages", code="missing_required_parameter"
-        )
-    if not isinstance(messages, list) or not messages:
-        raise InvalidRequest(
-            "Invalid 'messages': expected an array with at least one message.",
-            param="messages",
-            code="empty_array",
-        )
-    for number, message in enumerate(messages):
-        where = f"messages[{number}]"
-        if not isinstance(message, dict) or message.get("role") not in ROLES:
-            raise InvalidRequest(
-                f"Invalid value for '{where}.role'. Supported values are: {', '.join(sorted(ROLES))}.",
-                param=f"{where}.role",
-                code="invalid_value",
-            )
-        _check_content(message.get("content"), f"{where}.content", required=message["role"] != "assistant")
-    return messages
-
-
-def _check_content(content: Any, where: str, *, required: bool) -> None:
-    """Text, or parts that are text: pictures and sound are not read here."""
-    parts = content if isinstance(content, list) else []
-    if any(not isinstance(part, dict) or part.get("type") not in ("text", "refusal") for part in parts):
-        raise InvalidRequest(
-            f"Invalid '{where}': this model reads text parts only.", param=where, code="invalid_value"
-        )
-    if (content is None and required) or not isinstance(content, str | list | None):
-        raise InvalidRequest(
-            f"Invalid value for '{where}': expected a string.", param=where, code="invalid_type"
-        )
-
-
-def _whole(fields: Mapping[str, Any], name: str, *, most: int | None = None) -> int | None:
-    value = fields.get(name)
-    if value is None:
-        return None
-    if type(value) is not int or value < 1 or (most is not None and value > most):
-        bound = "greater than 0" if most is None else f"from 1 to {most}"
-        raise InvalidRequest(
-            f"Invalid '{name}': expected an integer {bound}.", param=name, code="invalid_value"
-        )
-    return value
-
-
-def _stops(asked: Any) -> tuple[str, ...]:
-    """The sequences that end an answer: none, one, or up to four; an empty one ends nothing."""
-    ends = [] if asked is None else [asked] if isinstance(asked, str) else asked
-    if not isinstance(ends, list) or any(not isinstance(end, str) for end in ends):
-        raise InvalidRequest(
-            "Invalid type for 'stop': expected a string or an array of strings.",
-            param="stop",
-            code="invalid_type",
-        )
-    if len(ends) > MOST_STOPS:
-        raise TooMany("stop", len(ends), MOST_STOPS)
-    return tuple(end for end in ends if end)
-
-
-def _usage_in_stream(fields: Mapping[str, Any]) -> bool:
-    """Whether the last event of a stream tells the usage."""
-    options = fields.get("stream_options")
-    if options is None:
-        return False
-    if not isinstance(options, dict):
-        raise InvalidRequest(
-            "Invalid type for 'stream_options': expected an object.",
-            param="stream_options",
-            code="invalid_type",
-        )
-    return bool(options.get("include_usage"))
-
-
-def _prompt_tokens(messages: Sequence[Mapping[str, Any]], response_format: Any) -> int:
-    """The provider's rule of thumb: three tokens around each message, three before the answer."""
-    tokens = 3
-    for message in messages:
-        tokens += 3 + count_tokens(str(message["role"])) + count_tokens(text_of_message(message))
-    if isinstance(response_format, dict) and response_format.get("type") == "json_schema":
-        tokens += count_tokens(orjson.dumps(response_format["json_schema"]).decode())
-    return tokens
-
-
-def _usage(bill: Bill) -> dict[str, Any]:
-    return {
-        "prompt_tokens": bill.prompt_tokens,
-        "completion_tokens": bill.completion_tokens,
-        "total_tokens": bill.prompt_tokens + bill.completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-        "completion_tokens_details": {
-            "reasoning_tokens": 0,
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
-        },
-    }
-
-
-def _frame(kind: str, identity: str) -> dict[str, Any]:
-    return {
-        "id": identity,
-        "object": kind,
-        "created": int(time.time()),
-        "model": CHAT_MODEL,
-        "system_fingerprint": CHAT_MODEL,
-        "service_tier": "default",
-    }
-
-
-def _body(request: ChatRequest, reply: Reply, bill: Bill, identity: str) -> bytes:
-    message: dict[str, Any] = {
-        "role": "assistant",
-        "content": reply.content,
-        "refusal": reply.refusal,
-        "annotations": [],
-    }
-    choices = [
-        {"index": index, "message": message, "logprobs": None, "finish_reason": reply.finish_reason}
-        for index in range(request.choices)
-    ]
-    return orjson.dumps(_frame("chat.completion", identity) | {"choices": choices, "usage": _usage(bill)})
-
-
-def _events(request: ChatRequest, reply: Reply, bill: Bill, identity: str) -> list[bytes]:
-    """The same answer as server-sent events: who speaks, what, why it ends, and the usage when asked for."""
-    frame = _frame("chat.completion.chunk", identity)
-    events = []
-
-    def send(choices: list[dict[str, Any]], usage: dict[str, Any] | None = None) -> None:
-        chunk = frame | {"choices": choices}
-        if request.usage_in_stream:
-            chunk |= {"usage": usage}
-        events.append(b"data: " + orjson.dumps(chunk) + b"\n\n")
-
-    field, spoken = ("refusal", reply.refusal) if reply.refusal is not None else ("content", reply.content)
-    for index in range(request.choices):
-        deltas = [{"role": "assistant", "content": "", "refusal": None}]
-        deltas += [{field: piece} for piece in pieces(spoken or "")]
-        for delta in deltas:
-            send([{"index": index, "delta": delta, "logprobs": None, "finish_reason": None}])
-        send([{"index": index, "delta": {}, "logprobs": None, "finish_reason": reply.finish_reason}])
-    if request.usage_in_stream:
-        send([], _usage(bill))
-    return [*events, b"data: [DONE]\n\n"]

@@ -26,10 +26,11 @@ from plumbline.localmodel.finding import (
     find_strings,
     has_known_format,
 )
+from plumbline.localmodel.labels import LINE as NEAR
 from plumbline.localmodel.labels import choose, find_definitions, label_scores
 from plumbline.localmodel.prompts import Prompt
 from plumbline.localmodel.schemas import Schema, options, resolve
-from plumbline.localmodel.sentences import readable
+from plumbline.localmodel.sentences import readable, words
 from plumbline.localmodel.support import Evidence, confidence
 from plumbline.localmodel.values import numbers
 
@@ -76,6 +77,33 @@ class Extraction:
         """
         filled, _ = self._object(resolve(self.root, self.root), Slot(), Evidence.of(self.prompt.passages), 0)
         return filled
+
+    def supported(self) -> dict[str, Any] | None:
+        """
+        The whole answer if the text supports every value that the schema demands, otherwise None.
+
+        A demanded value that may be null demands nothing.
+        """
+        schema = resolve(self.root, self.root)
+        evidence = Evidence.of(self.prompt.passages)
+        for key in schema.get("required", ()):
+            part = resolve(schema.get("properties", {}).get(key, {}), self.root)
+            if "const" in part or any(_kind(option) == "null" for option in options(part, self.root)):
+                continue
+            found = self._find(part, Slot().inside(key, part), evidence, 1)
+            if found is None or not self._stands(found, part, evidence):
+                return None
+        try:
+            return self.answer()
+        except TextIsSilent:
+            return None
+
+    def _stands(self, found: Found, schema: Schema, evidence: Evidence) -> bool:
+        """Whether the text says a value, or a label of a closed list is near enough to it."""
+        if "enum" not in schema:
+            return found.score > 0
+        said = set(words(readable(str(found.value))))
+        return found.score > NEAR or (bool(said) and said <= set(words(evidence.text)))
 
     def _required(self, schema: Schema, slot: Slot, evidence: Evidence, depth: int) -> Found:
         """A value that conforms, with or without support."""

@@ -29,6 +29,8 @@ TITLES = frozenset({"title", "headline", "subject", "heading", "topic"})
 REASONS = frozenset({"reason", "reasoning", "rationale", "explanation", "justification", "why", "because"})
 NAMES_A_PASSAGE = frozenset({"id", "ids", "source", "sources", "citation", "citations", "chunk", "passage"})
 CONFIDENCES = frozenset({"confidence", "certainty", "probability", "likelihood"})
+PLACES = frozenset({"city", "town", "country", "place", "location", "destination"})
+QUERIES = frozenset({"query", "question"})
 SUPPORTED = frozenset({"supported", "answerable", "answered", "found", "grounded", "sufficient"})
 AUXILIARIES = frozenset(
     {"is", "has", "have", "was", "needs", "need", "wants", "want", "should", "can", "requires", "contains"}
@@ -58,6 +60,9 @@ _INTRODUCED = re.compile(
     r"sincerely,?|thanks,|cheers,|grüßen?,?|cordialement,?|saludos,?)\s+"
     r"(?-i:([A-ZÀ-ÖØ-Þ][\w'’-]+(?: [A-ZÀ-ÖØ-Þ][\w'’.-]+){0,2}))",
     re.IGNORECASE,
+)
+_PLACE = re.compile(
+    r"\b(?:in|to|from|at|for|near|nach|aus|für|en|à|a|para|pour) ([A-ZÀ-ÖØ-Þ][\w'’-]+(?: [A-ZÀ-ÖØ-Þ][\w'’-]+){0,2})"
 )
 BEFORE, AFTER = 60, 30
 """Characters around a value whose words tell what the value is."""
@@ -188,6 +193,10 @@ def _string(slot: Slot, evidence: Evidence, prompt: Prompt) -> Found | None:
         found = Found(written, 1.0)
     elif slot.says(TITLES):
         found = Found(evidence.found[0].text.lstrip("#*- ")[:TITLE_LENGTH], ALONE) if evidence.found else None
+    elif slot.says(PLACES) and (place := _PLACE.search(evidence.text)):
+        found = Found(place[1], ALONE)
+    elif slot.says(QUERIES) and prompt.question:
+        found = Found(prompt.question, ALONE)
     elif kind is not None:
         found = _of_kind(kind, slot, evidence, iso=_wants_iso(slot))
     else:

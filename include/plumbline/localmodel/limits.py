@@ -51,6 +51,8 @@ class Limits:
 
     requests_per_minute: int = REQUESTS_PER_MINUTE
     tokens_per_minute: int = TOKENS_PER_MINUTE
+    enqueued_tokens: int | None = None
+    """Tokens that all batches of a model may hold that have not ended; None is no limit."""
     clock: Callable[[], float] = time.monotonic
     _pairs: dict[str, _Pair] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -88,11 +90,17 @@ class Limits:
                 told[f"x-ratelimit-reset-{name}"] = duration(bucket.wait_for(bucket.limit))
             return told
 
-    def change(self, requests_per_minute: int | None, tokens_per_minute: int | None) -> None:
+    def change(
+        self,
+        requests_per_minute: int | None,
+        tokens_per_minute: int | None,
+        enqueued_tokens: int | None = None,
+    ) -> None:
         """New limits, with full buckets; None is the default."""
         with self._lock:
             self.requests_per_minute = requests_per_minute or REQUESTS_PER_MINUTE
             self.tokens_per_minute = tokens_per_minute or TOKENS_PER_MINUTE
+            self.enqueued_tokens = enqueued_tokens
             self._pairs.clear()
 
     def _pair(self, model: str) -> _Pair:
@@ -106,18 +114,22 @@ class Limits:
         return pair
 
 
-def read_limits(payload: Any) -> tuple[int | None, int | None]:
+def read_limits(payload: Any) -> tuple[int | None, int | None, int | None]:
     """
-    Requests and tokens a minute from a `POST /_limits`; None (or absent) is the default.
+    Requests and tokens a minute, and enqueued tokens, from a `POST /_limits`; None (or absent) is the default.
 
     Raises:
         InvalidRequest: A limit is not a whole number above 0.
     """
-    fields = wanted(payload, frozenset({"requests_per_minute", "tokens_per_minute"}))
+    fields = wanted(payload, frozenset({"requests_per_minute", "tokens_per_minute", "enqueued_tokens"}))
     for name, value in fields.items():
         if value is not None and (type(value) is not int or value < 1):
             raise InvalidRequest(f"'{name}' must be a whole number above 0, or null.", param=name)
-    return fields.get("requests_per_minute"), fields.get("tokens_per_minute")
+    return (
+        fields.get("requests_per_minute"),
+        fields.get("tokens_per_minute"),
+        fields.get("enqueued_tokens"),
+    )
 
 
 def duration(seconds: float) -> str:

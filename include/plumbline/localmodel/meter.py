@@ -3,7 +3,9 @@ The provider's bill, as a test can read it.
 
 Whether something was paid twice can only be seen at the one who was paid.  The meter counts what was
 billed, by model and by Idempotency-Key, and apart from it what was asked, refused or answered from
-memory.  With a file it also survives the server: a bill that a crash can erase proves nothing.
+memory.  Lines of batches are counted by themselves, because they have a price of their own; what was
+paid for twice is counted across both.  With a file the bill also survives the server: one that a crash
+can erase proves nothing.
 """
 
 from __future__ import annotations
@@ -24,15 +26,19 @@ MOST_KEYS = 200_000
 MOST_MARKS = 1_000_000
 """Different inputs remembered for `repeated_inputs`; later ones are no longer compared."""
 
+SINGLE, BATCH = "single", "batch"
+"""What was bought: an answer at once, or a line of a batch."""
+
 
 @dataclass(frozen=True, slots=True)
 class Billed:
-    """One line of the bill: enough to recognise the request, nothing of what was in it."""
+    """One entry of the bill: enough to recognise the request, nothing of what was in it."""
 
     path: str
     bill: Bill
     key: str | None = None
     fingerprint: str | None = None
+    service: str = SINGLE
 
 
 class Meter:
@@ -55,6 +61,7 @@ class Meter:
         self._refused: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
         self._by_model: dict[str, Counter[str]] = {}
+        self._batch_lines: dict[str, Counter[str]] = {}
         self._by_key: dict[str, int] = {}
         self._marks: set[bytes] = set()
         self._in_flight = self._peak = 0
@@ -91,13 +98,15 @@ class Meter:
 
     def _add(self, billed: Billed) -> None:
         bill = billed.bill
-        model = self._by_model.setdefault(bill.model, Counter())
+        by_model = self._batch_lines if billed.service == BATCH else self._by_model
+        model = by_model.setdefault(bill.model, Counter())
         model["requests"] += 1
         model["inputs"] += bill.inputs
         model["prompt_tokens"] += bill.prompt_tokens
         model["completion_tokens"] += bill.completion_tokens
         self._seen["repeated_inputs"] += self._repeats(bill.marks)
-        if not bill.priced:
+        self._seen["repeated_questions"] += self._repeats((bill.question,) if bill.question else ())
+        if not bill.priced or billed.service == BATCH:
             return
         self._seen["billed_requests"] += 1
         self._seen["prompt_tokens"] += bill.prompt_tokens
@@ -124,7 +133,9 @@ class Meter:
 
         `billed_requests`, `inputs`, `embeddings`, `prompt_tokens`, `completion_tokens` and `tokens` are
         what is paid; `requests` is everything that came; `repeated_inputs` counts embedding inputs
-        billed although the same input had been billed before (since this process started).
+        billed although the same input had been billed before (since this process started), and
+        `repeated_questions` the same of chat requests; both across single calls and batches.  All other
+        figures are of single calls; those of batch lines are in `batch`, by model.
         """
         seen = self._seen
         return {
@@ -134,16 +145,15 @@ class Meter:
             "inputs": seen["inputs"],
             "embeddings": seen["embeddings"],
             "repeated_inputs": seen["repeated_inputs"],
+            "repeated_questions": seen["repeated_questions"],
             "prompt_tokens": seen["prompt_tokens"],
             "completion_tokens": seen["completion_tokens"],
             "tokens": seen["prompt_tokens"] + seen["completion_tokens"],
             "most_at_once": self._peak,
             "refused": dict(self._refused),
             "faults": dict(self._faults),
-            "by_model": {
-                model: {**counts, "tokens": counts["prompt_tokens"] + counts["completion_tokens"]}
-                for model, counts in self._by_model.items()
-            },
+            "by_model": _by_model(self._by_model),
+            "batch": _by_model(self._batch_lines),
             "by_key": self._by_key,
         }
 
@@ -151,6 +161,13 @@ class Meter:
         """Close the file, if there is one."""
         if self._log:
             self._log.close()
+
+
+def _by_model(counted: dict[str, Counter[str]]) -> dict[str, dict[str, int]]:
+    return {
+        model: {**counts, "tokens": counts["prompt_tokens"] + counts["completion_tokens"]}
+        for model, counts in counted.items()
+    }
 
 
 def read_bill(file: Path) -> Iterator[Billed]:
@@ -166,7 +183,8 @@ def read_bill(file: Path) -> Iterator[Billed]:
             with suppress(orjson.JSONDecodeError):
                 fields = orjson.loads(line)
                 path, key, fingerprint = (fields.pop(name) for name in ("path", "key", "fingerprint"))
-                yield Billed(path, Bill(**fields), key, fingerprint)
+                service = fields.pop("service", SINGLE)
+                yield Billed(path, Bill(**fields), key, fingerprint, service)
 
 
 def _line(billed: Billed) -> bytes:
@@ -176,6 +194,7 @@ def _line(billed: Billed) -> bytes:
             "path": billed.path,
             "key": billed.key,
             "fingerprint": billed.fingerprint,
+            "service": billed.service,
             "model": bill.model,
             "inputs": bill.inputs,
             "prompt_tokens": bill.prompt_tokens,

@@ -19,6 +19,9 @@ class Options:
     latency_ms: int = 0
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
+    enqueued_tokens: int | None = None
+    batch_pause_ms: int = 0
+    gullible: bool = False
     meter: Path | None = None
     until_stdin_closes: bool = False
     open_to_network: bool = False
@@ -65,6 +68,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--tokens-per-minute", type=_limit, metavar="N", help="refuse more tokens a model (429)"
+    )
+    parser.add_argument(
+        "--enqueued-tokens", type=_limit, metavar="N", help="fail batches beyond N waiting tokens a model"
+    )
+    parser.add_argument(
+        "--batch-pause-ms", type=_count, default=0, metavar="N", help="keep batches so long in each state"
+    )
+    parser.add_argument(
+        "--gullible", action="store_true", help="obey every instruction in the text, to try injections out"
     )
     parser.add_argument(
         "--meter", type=Path, metavar="FILE", help="keep the bill in FILE, so that it outlives the server"

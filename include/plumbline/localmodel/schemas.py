@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from plumbline.localmodel.errors import InvalidRequest
@@ -28,6 +29,15 @@ PERMITTED = frozenset(
     }
 )  # fmt: skip
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """What a schema belongs to, in the words of a refusal."""
+
+    name: str
+    param: str = "response_format"
+    code: str | None = None
 
 
 def check_format(given: Any) -> Schema | None:
@@ -62,16 +72,35 @@ def check_format(given: Any) -> Schema | None:
             param="response_format.json_schema.name",
             code="invalid_value",
         )
-    schema = described.get("schema", {})
+    return _checked(
+        described.get("schema", {}), _Owner(f"response_format '{name}'"), strict=bool(described.get("strict"))
+    )
+
+
+def check_parameters(given: Any, function: str, param: str, *, strict: bool) -> Schema:
+    """
+    The schema of a function's arguments; a function without `parameters` takes none.
+
+    Raises:
+        InvalidRequest: The provider would refuse it; the sentence is its own.
+    """
+    if given is None:
+        return {"type": "object", "properties": {}}
+    return _checked(
+        given, _Owner(f"function '{function}'", param, "invalid_function_parameters"), strict=strict
+    )
+
+
+def _checked(schema: Any, owner: _Owner, *, strict: bool) -> Schema:
     if not isinstance(schema, dict):
-        raise _invalid(name, (), "schema must be a JSON Schema object")
+        raise _invalid(owner, (), "schema must be a JSON Schema object")
     if schema.get("type") != "object":
         raise _invalid(
-            name, (), f"schema must be a JSON Schema of 'type: \"object\"', got '{schema.get('type')}'"
+            owner, (), f"schema must be a JSON Schema of 'type: \"object\"', got '{schema.get('type')}'"
         )
-    if described.get("strict"):
-        _check_strict(name, schema)
-    _check_references(name, schema)
+    if strict:
+        _check_strict(owner, schema)
+    _check_references(owner, schema)
     return schema
 
 
@@ -129,30 +158,30 @@ def _follow(reference: str, root: Schema) -> Schema:
     return found if isinstance(found, dict) else {}
 
 
-def _check_references(name: str, root: Schema) -> None:
+def _check_references(owner: _Owner, root: Schema) -> None:
     for place, schema in _subschemas(root, ()):
         reference = schema.get("$ref")
         if isinstance(reference, str) and not (reference == "#" or _follow(reference, root)):
             raise _invalid(
-                name,
+                owner,
                 place,
                 f"reference can only point to definitions defined at the top level "
                 f"of the schema, got '{reference}'",
             )
 
 
-def _check_strict(name: str, root: Schema) -> None:
+def _check_strict(owner: _Owner, root: Schema) -> None:
     properties = values = 0
     for place, schema in _subschemas(root, ()):
-        _check_one(name, place, schema)
+        _check_one(owner, place, schema)
         properties += len(schema.get("properties", ()))
         values += len(schema.get("enum", ()))
         levels = sum(step in ("properties", "items") for step in place)
         if levels > DEEPEST:
-            raise _invalid(name, (), f"{levels} levels of nesting exceeds limit of {DEEPEST}", context=False)
+            raise _invalid(owner, (), f"{levels} levels of nesting exceeds limit of {DEEPEST}", context=False)
     if properties > MOST_PROPERTIES or values > MOST_ENUM_VALUES:
         raise _invalid(
-            name,
+            owner,
             (),
             f"{properties} properties and {values} enum values exceed the limits of {MOST_PROPERTIES} "
             f"and {MOST_ENUM_VALUES}",
@@ -160,43 +189,43 @@ def _check_strict(name: str, root: Schema) -> None:
         )
 
 
-def _check_one(name: str, place: tuple[str, ...], schema: Schema) -> None:
+def _check_one(owner: _Owner, place: tuple[str, ...], schema: Schema) -> None:
     """One schema, without those inside it."""
     for word in schema:
         if word not in PERMITTED:
-            raise _invalid(name, place, f"'{word}' is not permitted")
+            raise _invalid(owner, place, f"'{word}' is not permitted")
     if not place and "anyOf" in schema:
-        raise _invalid(name, place, "schema must have type 'object' and not have 'anyOf' at the top level")
+        raise _invalid(owner, place, "schema must have type 'object' and not have 'anyOf' at the top level")
     kinds = schema.get("type")
     kinds = kinds if isinstance(kinds, list) else [kinds]
     if kinds == [None] and not {"$ref", "anyOf", "enum", "const"} & schema.keys():
-        raise _invalid(name, place, "schema must have a 'type' key")
+        raise _invalid(owner, place, "schema must have a 'type' key")
     if any(kind not in TYPES for kind in kinds if kind is not None):
-        raise _invalid(name, place, f"'{kinds[0]}' is not valid under any of the given schemas")
+        raise _invalid(owner, place, f"'{kinds[0]}' is not valid under any of the given schemas")
     if "format" in schema and schema["format"] not in FORMATS:
-        raise _invalid(name, place, f"'{schema['format']}' is not a valid format")
+        raise _invalid(owner, place, f"'{schema['format']}' is not a valid format")
     if "array" in kinds and not isinstance(schema.get("items"), dict):
-        raise _invalid(name, place, "array schema missing items")
+        raise _invalid(owner, place, "array schema missing items")
     if "object" in kinds:
-        _check_object(name, place, schema)
+        _check_object(owner, place, schema)
 
 
-def _check_object(name: str, place: tuple[str, ...], schema: Schema) -> None:
+def _check_object(owner: _Owner, place: tuple[str, ...], schema: Schema) -> None:
     if schema.get("additionalProperties") is not False:
-        raise _invalid(name, place, "'additionalProperties' is required to be supplied and to be false")
+        raise _invalid(owner, place, "'additionalProperties' is required to be supplied and to be false")
     properties = schema.get("properties", {})
     required = schema.get("required", [])
     missing = next((key for key in properties if key not in required), None)
     if missing is not None:
         raise _invalid(
-            name,
+            owner,
             place,
             "'required' is required to be supplied and to be an array including every key in properties. "
             f"Missing '{missing}'",
         )
     extra = next((key for key in required if key not in properties), None)
     if extra is not None:
-        raise _invalid(name, place, f"Extra required key '{extra}' supplied")
+        raise _invalid(owner, place, f"Extra required key '{extra}' supplied")
 
 
 def _subschemas(schema: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Schema]]:
@@ -216,8 +245,8 @@ def _subschemas(schema: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str
             yield from _subschemas(part, (*place, word, str(number)))
 
 
-def _invalid(name: str, place: tuple[str, ...], fact: str, *, context: bool = True) -> InvalidRequest:
+def _invalid(owner: _Owner, place: tuple[str, ...], fact: str, *, context: bool = True) -> InvalidRequest:
     where = f"In context={place!r}, " if context else ""
     return InvalidRequest(
-        f"Invalid schema for response_format '{name}': {where}{fact}.", param="response_format"
+        f"Invalid schema for {owner.name}: {where}{fact}.", param=owner.param, code=owner.code
     )

@@ -11,42 +11,27 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from uuid import uuid4
 
 import orjson
 
-from plumbline.localmodel.answers import Admit, Answer
-from plumbline.localmodel.catalog import (
-    CHAT_MODEL,
-    EMBEDDING_MODEL,
-    MODELS,
-    MODERATION_MODEL,
-    describe_model,
-    list_models,
-)
-from plumbline.localmodel.chat import answer_chat
-from plumbline.localmodel.embeddings import answer_embeddings
-from plumbline.localmodel.errors import ApiError, InvalidRequest, MissingKey, ServerFault, UnknownPath
-from plumbline.localmodel.faults import Fault, Faults, Kind, read_fault
+from plumbline.localmodel.answers import Admit, Answer, Bill
+from plumbline.localmodel.catalog import MODELS, describe_model, list_models
+from plumbline.localmodel.endpoints import MODEL_OF, always, answer, parse
+from plumbline.localmodel.errors import ApiError, MissingKey, ServerFault, UnknownPath
+from plumbline.localmodel.faults import Fault, Faults, Kind, manner_of, read_fault
 from plumbline.localmodel.limits import Limits, read_limits
+from plumbline.localmodel.manner import Manner
 from plumbline.localmodel.memory import Memory, fingerprint
-from plumbline.localmodel.meter import Billed, Meter, read_bill
-from plumbline.localmodel.moderation import answer_moderation
+from plumbline.localmodel.meter import BATCH, Billed, Meter, read_bill
 from plumbline.localmodel.options import Options, is_loopback
+from plumbline.localmodel.storage import Storage, is_kept, told
+from plumbline.localmodel.uploads import Upload
 from plumbline.localmodel.wire import Ending, Request, Response
 
 log = logging.getLogger(__name__)
 
-Endpoint = Callable[[Any, Admit], Answer]
-
-ENDPOINTS: dict[str, tuple[Endpoint, str]] = {
-    "/v1/embeddings": (answer_embeddings, EMBEDDING_MODEL),
-    "/v1/chat/completions": (answer_chat, CHAT_MODEL),
-    "/v1/moderations": (answer_moderation, MODERATION_MODEL),
-}
 ENDINGS = {Kind.DROP_AFTER: Ending.DROPPED, Kind.TRUNCATE: Ending.TRUNCATED}
 
 
@@ -60,12 +45,17 @@ class Service:
         self._faults = Faults()
         self._limits = Limits()
         self._start_limits()
+        self._storage = Storage(options, self._memory, self._faults, self._limits, self._bill_line)
         # Tokenizing leaves the interpreter's lock; more threads than cores would only add memory.
         self._pool = ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 1, thread_name_prefix="answer")
         if options.meter:
             for line in read_bill(options.meter):
                 if line.key is not None and line.fingerprint is not None:
                     self._memory.keep(line.key, line.fingerprint, None)
+
+    def sink(self, method: str, path: str, headers: dict[str, str]) -> Upload | None:
+        """Where a body goes that is not held in memory; give it to the `Listener` too."""
+        return self._storage.sink(method, path, headers)
 
     async def handle(self, request: Request) -> Response:
         """Answer one request, whatever happens."""
@@ -77,6 +67,8 @@ class Service:
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             response = _refusal(ServerFault())
+        if request.sink is not None:
+            request.sink.abandon()
         if request.path.startswith("/v1/"):
             response.headers |= self._trail(request, begun)
         return response
@@ -85,7 +77,7 @@ class Service:
         self._check_host(request)
         if request.path.startswith("/v1/"):
             return await self._api(request)
-        return self._control(request)
+        return await self._control(request)
 
     def _check_host(self, request: Request) -> None:
         """A page in a browser can reach 127.0.0.1 under a name of its own; it gets nothing here."""
@@ -96,9 +88,9 @@ class Service:
     # -- the provider's addresses ------------------------------------------------------------
 
     async def _api(self, request: Request) -> Response:
-        if request.method == "GET":
+        if is_kept(request.path) or request.method == "GET":
             return await self._free(request)
-        if request.method != "POST" or request.path not in ENDPOINTS:
+        if request.method != "POST" or request.path not in MODEL_OF:
             raise UnknownPath(request.method, request.path)
         self._meter.begin()
         try:
@@ -114,10 +106,12 @@ class Service:
         fault = self._strike(request)
         if fault and fault.kind is Kind.DROP_BEFORE:
             return Response(ending=Ending.DROPPED)
-        if request.path == "/v1/models":
-            response = _json(list_models())
+        if is_kept(request.path):
+            response = await self._storage.handle(request)
+        elif request.path == "/v1/models":
+            response = told(list_models())
         elif request.path.startswith("/v1/models/"):
-            response = _json(describe_model(request.path.removeprefix("/v1/models/")))
+            response = told(describe_model(request.path.removeprefix("/v1/models/")))
         else:
             raise UnknownPath(request.method, request.path)
         return await self._deliver(response, fault)
@@ -127,15 +121,19 @@ class Service:
         fault = self._strike(request)
         if fault and fault.kind is Kind.DROP_BEFORE:
             return Response(ending=Ending.DROPPED)
-        answer, again = await self._answer(request)
-        kind = "application/json" if answer.events is None else "text/event-stream; charset=utf-8"
-        response = Response(body=answer.body, events=answer.events, headers={"content-type": kind})
+        spoilt = self._faults.strike_answer(request.path)
+        for one in spoilt:
+            self._meter.faulted(one.kind.value)
+        manner = manner_of(spoilt, gullible=self._options.gullible)
+        given, again = await self._answer(request, manner)
+        kind = "application/json" if given.events is None else "text/event-stream; charset=utf-8"
+        response = Response(body=given.body, events=given.events, headers={"content-type": kind})
         if again:
             response.headers["idempotent-replayed"] = "true"
         return await self._deliver(response, fault)
 
     def _strike(self, request: Request) -> Fault | None:
-        fault = self._faults.strike(request.path)
+        fault = self._faults.strike(request.path, request.method)
         if fault is not None:
             self._meter.faulted(fault.kind.value)
             if refusal := fault.refusal():
@@ -152,31 +150,36 @@ class Service:
             response.ending = ENDINGS.get(fault.kind, Ending.WHOLE)
         return response
 
-    async def _answer(self, request: Request) -> tuple[Answer, bool]:
+    async def _answer(self, request: Request, manner: Manner) -> tuple[Answer, bool]:
         """The answer, and whether it had been paid for before."""
         key = request.headers.get("idempotency-key")
         if not key:
-            return await self._pay(request, None, None), False
+            return await self._pay(request, manner, None, None), False
         mark = fingerprint(request.path, request.body)
         async with self._memory.turn(key):
             again = self._memory.paid(key, mark)
             if again:
                 self._meter.remembered()
-                answer = self._memory.answer(key) or await self._work(request, _always)
+                given = self._memory.answer(key) or await self._work(request, always, manner)
             else:
-                answer = await self._pay(request, key, mark)
-            self._memory.keep(key, mark, answer)
-        return answer, again
+                given = await self._pay(request, manner, key, mark)
+            self._memory.keep(key, mark, given)
+        return given, again
 
-    async def _pay(self, request: Request, key: str | None, mark: str | None) -> Answer:
-        answer = await self._work(request, self._limits.admit)
-        self._meter.bill(Billed(request.path, answer.bill, key, mark))
-        return answer
+    async def _pay(self, request: Request, manner: Manner, key: str | None, mark: str | None) -> Answer:
+        given = await self._work(request, self._limits.admit, manner)
+        self._meter.bill(Billed(request.path, given.bill, key, mark))
+        return given
 
-    async def _work(self, request: Request, admit: Admit) -> Answer:
-        endpoint, _ = ENDPOINTS[request.path]
+    def _bill_line(self, path: str, bill: Bill) -> None:
+        """Write a line of a batch on the bill."""
+        self._meter.bill(Billed(path, bill, service=BATCH))
+
+    async def _work(self, request: Request, admit: Admit, manner: Manner) -> Answer:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, lambda: endpoint(_parse(request.body), admit))
+        return await loop.run_in_executor(
+            self._pool, lambda: answer(request.path, parse(request.body), admit, manner)
+        )
 
     def _trail(self, request: Request, begun: float) -> dict[str, str]:
         """The headers by which the provider's answers are known."""
@@ -185,47 +188,53 @@ class Service:
             "openai-processing-ms": str(round((time.perf_counter() - begun) * 1000)),
             "openai-version": "2020-10-01",
         }
-        if request.path in ENDPOINTS:
-            trail |= self._limits.headers(ENDPOINTS[request.path][1])
+        if request.path in MODEL_OF:
+            trail |= self._limits.headers(MODEL_OF[request.path])
         return trail
 
     # -- our own addresses -------------------------------------------------------------------
 
-    def _control(self, request: Request) -> Response:
+    async def _control(self, request: Request) -> Response:
         match request.method, request.path:
             case "GET", "/healthz":
-                return _json(orjson.dumps({"status": "ok", "models": MODELS}))
+                return told(orjson.dumps({"status": "ok", "models": MODELS}))
             case "GET", "/_meter":
-                return _json(orjson.dumps(self._meter.reading()))
+                return told(orjson.dumps(self._meter.reading() | self._storage.reading()))
             case "POST", "/_meter/reset":
                 self._meter.reset()
             case "POST", "/_reset":
-                self._reset()
+                await self._reset()
             case "GET", "/_faults":
-                return _json(orjson.dumps(self._faults.standing()))
+                return told(orjson.dumps(self._faults.standing()))
             case "POST", "/_faults":
-                self._faults.ask(read_fault(_parse(request.body)))
-                return _json(orjson.dumps(self._faults.standing()))
+                self._faults.ask(read_fault(parse(request.body)))
+                return told(orjson.dumps(self._faults.standing()))
             case "DELETE", "/_faults":
                 self._faults.clear()
             case "POST", "/_limits":
-                self._limits.change(*read_limits(_parse(request.body)))
+                self._limits.change(*read_limits(parse(request.body)))
             case _:
                 raise UnknownPath(request.method, request.path)
-        return _json(b'{"done":true}')
+        return told(b'{"done":true}')
 
-    def _reset(self) -> None:
+    async def _reset(self) -> None:
         """As if just started, with an empty bill."""
+        await self._storage.clear()
         self._meter.reset()
         self._memory.clear()
         self._faults.clear()
         self._start_limits()
 
     def _start_limits(self) -> None:
-        self._limits.change(self._options.requests_per_minute, self._options.tokens_per_minute)
+        self._limits.change(
+            self._options.requests_per_minute,
+            self._options.tokens_per_minute,
+            self._options.enqueued_tokens,
+        )
 
-    def close(self) -> None:
-        """Let go of threads and of the bill's file."""
+    async def close(self) -> None:
+        """Let go of threads, of what was kept, and of the bill's file."""
+        await self._storage.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._meter.close()
 
@@ -234,23 +243,6 @@ def _check_key(request: Request) -> None:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise MissingKey
-
-
-def _parse(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest(
-            f"We could not parse the JSON body of your request. (What we got is not valid JSON: {error})"
-        ) from error
-
-
-def _always(_model: str, _tokens: int) -> None:
-    """Admit work that has been paid for."""
-
-
-def _json(body: bytes) -> Response:
-    return Response(body=body, headers={"content-type": "application/json"})
 
 
 def _refusal(error: ApiError) -> Response:

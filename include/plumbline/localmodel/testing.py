@@ -58,28 +58,44 @@ class RunningServer:
         return reading
 
     def reset(self) -> None:
-        """As if just started: an empty bill, no faults, no remembered keys, the limits of the start."""
+        """As if just started: an empty bill, no faults, keys, files or batches, the limits of the start."""
         self.call("POST", "/_reset")
 
     def fault(self, kind: str, **how: Any) -> None:
         """
-        Ask for a fault: 429, 500, drop_before, drop_after, slow or truncate.
+        Ask for a fault; `Kind` in `plumbline.localmodel.faults` says what there is.
 
-        `how`: times (1; None until cleared), after (0 requests first), path ("/v1/"), retry_after and
-        code (429), seconds (slow).
+        For any request 429, 500, drop_before, drop_after, slow, truncate; for chat break_schema, length,
+        refusal, content_filter, gullible (with times=None also for lines of batches); for the next batch
+        batch_slow, batch_hold, batch_expire, batch_fail, batch_lines, batch_lose, batch_double.
+
+        `how`: times (1; None until cleared), after (0 requests first), path ("/v1/"), method (any),
+        retry_after and code (429), seconds (slow, batch_slow), code (batch_fail), state and lines
+        (batch_hold: "in_progress", 0), lines (batch_expire, batch_lose, batch_double), percent and what
+        (batch_lines: 100, "500").
         """
         self.call("POST", "/_faults", {"kind": kind, **how})
 
     def clear_faults(self) -> None:
-        """Everything works again."""
+        """Everything works again, and batches that were held go on."""
         self.call("DELETE", "/_faults")
 
-    def limit(self, *, requests_per_minute: int | None = None, tokens_per_minute: int | None = None) -> None:
+    def limit(
+        self,
+        *,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
+        enqueued_tokens: int | None = None,
+    ) -> None:
         """Enforce these limits from now on, with full buckets; None is no limit that can be felt."""
         self.call(
             "POST",
             "/_limits",
-            {"requests_per_minute": requests_per_minute, "tokens_per_minute": tokens_per_minute},
+            {
+                "requests_per_minute": requests_per_minute,
+                "tokens_per_minute": tokens_per_minute,
+                "enqueued_tokens": enqueued_tokens,
+            },
         )
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
@@ -117,7 +133,7 @@ def running_server(**options: Any) -> Iterator[RunningServer]:
     A server on a free port of 127.0.0.1 for the length of a `with` block.
 
     `options` are those of the command line: port, latency_ms, requests_per_minute,
-    tokens_per_minute, meter (a file).
+    tokens_per_minute, enqueued_tokens, batch_pause_ms, gullible (True), meter (a file).
 
     Raises:
         ServerDidNotStart: With what it wrote.
@@ -141,7 +157,9 @@ def running_server(**options: Any) -> Iterator[RunningServer]:
 def _start(options: dict[str, Any]) -> subprocess.Popen[str]:
     words = [sys.executable, "-m", "plumbline.localmodel", "--until-stdin-closes"]
     for name, value in {"port": 0, **options}.items():
-        if value is not None:
+        if value is True:
+            words.append(f"--{name.replace('_', '-')}")
+        elif value is not None and value is not False:
             words += [f"--{name.replace('_', '-')}", str(value)]
     home = str(Path(plumbline.__file__).resolve().parent.parent)
     paths = [home, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]

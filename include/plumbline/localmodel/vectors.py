@@ -20,6 +20,8 @@ import numpy.typing as npt
 DIMENSIONS = 256
 AT_ONCE = 128
 """Texts given to the tokenizer in one go; bounds its memory."""
+FEW = 4
+"""Texts that are tokenized one by one."""
 
 Vectors = npt.NDArray[np.float32]
 
@@ -43,10 +45,16 @@ class WordVectors:
         sums = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
         for start in range(0, len(texts), AT_ONCE):
             batch = list(texts[start : start + AT_ONCE])
-            encoded = self._tokenizer.encode_batch_fast(batch, add_special_tokens=False)
+            encoded = self._encode(batch)
             for row, encoding in enumerate(encoded, start):
                 self._table.take(encoding.ids, axis=0, mode="clip").sum(axis=0, out=sums[row])
         return unit(sums[:, :dimensions])
+
+    def _encode(self, batch: list[str]) -> Any:
+        """The tokens of some texts; a few are not worth waking the tokenizer's threads for, which busy cores delay."""
+        if len(batch) <= FEW:
+            return [self._tokenizer.encode(text, add_special_tokens=False) for text in batch]
+        return self._tokenizer.encode_batch_fast(batch, add_special_tokens=False)
 
 
 def unit(vectors: Vectors) -> Vectors:

@@ -70,4 +70,4 @@ def test_a_limit_is_a_whole_number_above_nothing(value: object) -> None:
     """Or there is none."""
     with pytest.raises(InvalidRequest):
         read_limits({"requests_per_minute": value})
-    assert read_limits({"tokens_per_minute": None}) == (None, None)
+    assert read_limits({"tokens_per_minute": None}) == (None, None, None)

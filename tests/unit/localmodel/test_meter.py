@@ -2,7 +2,7 @@ from contextlib import closing
 from pathlib import Path
 
 from plumbline.localmodel.answers import Bill
-from plumbline.localmodel.meter import Billed, Meter, read_bill
+from plumbline.localmodel.meter import BATCH, Billed, Meter, read_bill
 
 PAID = Billed("/v1/embeddings", Bill("m", inputs=2, prompt_tokens=7, marks=(b"secret12",)), "k", "f")
 FREE = Billed("/v1/moderations", Bill("w", inputs=1, prompt_tokens=3, priced=False))
@@ -44,3 +44,28 @@ def test_a_reset_empties_the_file_too(tmp_path: Path) -> None:
         meter.bill(FREE)
 
     assert [billed.path for billed in read_bill(tmp_path / "bill")] == ["/v1/moderations"]
+
+
+def test_batch_lines_are_counted_apart_and_repeats_across_both(tmp_path: Path) -> None:
+    """They have another price, and paying in both ways is paying twice."""
+    asked = Bill("m", inputs=1, prompt_tokens=5, completion_tokens=2, question=b"q")
+    with closing(Meter(tmp_path / "bill")) as meter:
+        meter.bill(Billed("/v1/chat/completions", asked, "k"))
+        meter.bill(Billed("/v1/chat/completions", asked, service=BATCH))
+        reading = meter.reading()
+    with closing(Meter(tmp_path / "bill")) as again:
+        read_back = again.reading()
+
+    assert (reading["tokens"], reading["billed_requests"], reading["repeated_questions"]) == (7, 1, 1)
+    assert reading["batch"]["m"] == reading["by_model"]["m"] == read_back["batch"]["m"]
+
+
+def test_a_bill_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    """Its lines name no service: they were single calls."""
+    file = tmp_path / "bill"
+    file.write_bytes(
+        b'{"path":"/v1/embeddings","key":"k","fingerprint":"f","model":"m","inputs":1,"prompt_tokens":2,'
+        b'"completion_tokens":0,"priced":true}\n'
+    )
+
+    assert [(billed.key, billed.service) for billed in read_bill(file)] == [("k", "single")]
