@@ -7,11 +7,11 @@ model its answer and what is wrong with it.  There is no third.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
@@ -112,13 +112,8 @@ class ChatStream:
             PlumblineError: A request of this stream went wrong.
         """
         self._background.raise_failure()
-        request = _minimised(request)
-        tokens, limit = tokens_of(request), self._endpoint.limits.tokens_an_input
-        if tokens + request.max_output_tokens > limit:
-            raise InputRefused(
-                f"A request of {tokens} tokens, to be answered with at most {request.max_output_tokens}, cannot be "
-                f"sent: {self._endpoint.model} reads and writes {limit} in all."
-            )
+        request = minimised(request)
+        tokens = fitting_tokens(self._endpoint, request)
         key = self.key(request)
         if key in self._asked:
             self._background.count(Usage(reused=1))
@@ -167,7 +162,7 @@ class ChatStream:
         self._buyer.buy(self._use, [item], prices, about)
         wrong = self._to_mend(item.key)
         if wrong is not None:
-            again = _mending(item, wrong["body"])
+            again = mending(item, wrong["body"])
             self._buyer.buy(self._use, [again], prices, replace(about, mends=wrong["call_id"]))
 
     def _to_mend(self, key: bytes) -> DictRow | None:
@@ -201,15 +196,32 @@ def tokens_of(request: ChatRequest) -> int:
     return said + int(count(framing.decode()))
 
 
-def _minimised(request: ChatRequest) -> ChatRequest:
+def fitting_tokens(endpoint: Endpoint, request: ChatRequest) -> int:
+    """
+    Return the tokens of a minimised request.
+
+    Raises:
+        InputRefused: With its answer, it is longer than the model reads and writes.
+    """
+    tokens, limit = tokens_of(request), endpoint.limits.tokens_an_input
+    if tokens + request.max_output_tokens > limit:
+        raise InputRefused(
+            f"A request of {tokens} tokens, to be answered with at most {request.max_output_tokens}, cannot be "
+            f"sent: {endpoint.model} reads and writes {limit} in all."
+        )
+    return tokens
+
+
+def minimised(request: ChatRequest) -> ChatRequest:
+    """Return the request as it may be stored and sent."""
     return replace(
         request,
         messages=tuple(replace(message, content=minimise(message.content)) for message in request.messages),
     )
 
 
-def _mending(item: Input, body: DictRow) -> Input:
-    """The same request, with the answer that does not fit and what is wrong with it below."""
+def mending(item: Input, body: Mapping[str, Any]) -> Input:
+    """Return the same request, with the answer that does not fit and what is wrong with it below."""
     request = orjson.loads(item.text)
     said = body.get("content") or orjson.dumps(body.get("tool_calls")).decode()
     wrong = "; ".join(body["problems"])

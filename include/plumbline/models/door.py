@@ -20,7 +20,9 @@ from plumbline.core.sql import statement
 from plumbline.core.tools import Tools
 from plumbline.models import wire
 from plumbline.models.asking import ChatStream
+from plumbline.models.batches.planning import BatchPlan
 from plumbline.models.calls import PromptRef
+from plumbline.models.chatting import Chatting
 from plumbline.models.conversation import ChatAnswer, ChatRequest
 from plumbline.models.embeddings import Embedding
 from plumbline.models.endpoints import Endpoint, endpoint_of
@@ -152,6 +154,32 @@ class Door:
             key = stream.add(request, user=user, session=session)
         return stream.answers([key])[key]
 
+    def chat_batch(
+        self, use: str, *, prompt: PromptRef | None = None, sensitivity: str = "internal"
+    ) -> BatchPlan:
+        """Return a plan of questions to the chat model to be bought in batches, for a `with` block."""
+        return self._plan(Chatting, self.endpoint.for_chat(), use, prompt, sensitivity)
+
+    def embedding_batch(self, use: str, sensitivity: str = "internal") -> BatchPlan:
+        """Return a plan of texts to embed in batches, for a `with` block."""
+        return self._plan(Embedding, self.endpoint, use, None, sensitivity)
+
+    def moderation_batch(self, use: str, sensitivity: str = "internal") -> BatchPlan:
+        """Return a plan of texts to moderate in batches, for a `with` block."""
+        return self._plan(Moderation, self.endpoint.for_moderation(), use, None, sensitivity)
+
+    def _plan(
+        self,
+        kind: type[Chatting | Embedding | Moderation],
+        endpoint: Endpoint,
+        use: str,
+        prompt: PromptRef | None,
+        sensitivity: str,
+    ) -> BatchPlan:
+        return BatchPlan(
+            self._database, self._run, endpoint, kind, use=use, prompt=prompt, sensitivity=sensitivity
+        )
+
     def key(self, use: str, text: str) -> bytes:
         """Return the key under which the embedding of this text is bought, or was."""
         return Keys(self._run.tenant, use, self.model, {"dimensions": self.dimensions}).of(minimise(text))
@@ -160,14 +188,15 @@ class Door:
         """Return those of the keys that a run would have to buy.  Nothing is sent."""
         return unanswered(self._database, self._run.tenant, keys)
 
-    def estimate(self, tokens: int) -> Decimal:
+    def estimate(self, tokens: int, *, in_batches: bool = False) -> Decimal:
         """
         Return what embedding so many tokens would cost now, in US dollars.  Nothing is sent.
 
         Raises:
             PriceUnknown: The model has no price.
         """
-        return estimate(self._database, self.model, tokens)
+        service = "batch" if in_batches else "standard"
+        return estimate(self._database, self.model, tokens, service=service)
 
     def verify(self) -> Proof:
         """

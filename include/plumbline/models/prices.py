@@ -73,11 +73,11 @@ def prices_of(
     return PriceList(model, day, found["input"], found.get("output", _NOTHING), found.get("cached_input"))
 
 
-def estimate(database: Database, model: str, tokens: int) -> Decimal:
+def estimate(database: Database, model: str, tokens: int, *, service: str = "standard") -> Decimal:
     """
-    Return what so many input tokens would cost today, in US dollars.  Nothing is sent.
+    Return what so many input tokens would cost today, one by one or in batches, in US dollars.  Nothing is sent.
 
     Raises:
         PriceUnknown: The model has no price.
     """
-    return prices_of(database, model).cost(tokens)
+    return prices_of(database, model, service=service).cost(tokens)

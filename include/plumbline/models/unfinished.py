@@ -66,13 +66,18 @@ def release_call(
     call_id = _read_id(call_id)
     with tools.db.transaction(tenant) as session:
         found = db.row(session, "ledger/lock_unfinished_call", call_id=call_id)
+        line = None if found else db.row(session, "batches/lock_unknown_line", call_id=call_id)
+        found = found or line
         if found is None:
             raise NotUnfinished(
                 f"There is nothing to decide about call {call_id}: `plumbline calls unknown` lists what is."
             )
         tokens, tokens_out = (found["tokens"], found["tokens_out"]) if billed else (0, 0)
         cost = found["cost_usd"] if billed else Decimal(0)
-        db.run(session, "ledger/delete_intent", call_id=call_id)
+        if line is None:
+            db.run(session, "ledger/delete_intent", call_id=call_id)
+        else:
+            db.run(session, "batches/delete_ended_lines", batch_id=line["batch_id"], call_ids=[call_id])
         db.run(
             session,
             "ledger/update_call_released",
