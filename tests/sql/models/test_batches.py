@@ -42,6 +42,7 @@ from plumbline.models.batches.polling import look
 from plumbline.models.batches.submitting import submit
 from plumbline.models.endpoints import Endpoint, connected
 from plumbline.models.errors import InBatch, ProviderUnreachable, Unreconciled
+from plumbline.provenance.checks import perform
 
 SCHEMA = Schema(
     "label",
@@ -556,3 +557,21 @@ def test_the_file_carries_our_id_and_the_lines_ours(
     assert planned.parts[0].bytes == len(content)
     assert {"/v1/chat/completions"} == {line["url"] for line in lines}
     assert submitting.LISTS_LAG > 0
+
+
+def test_a_call_that_is_taken_out_of_a_landed_batch_is_found_by_the_checks(
+    plan: Callable[..., BatchPlan], work: Work, priced: Book, tools: Tools
+) -> None:
+    """They pass while a batch is under way, and when it has landed."""
+    planned = plan(3)
+
+    def broken() -> list[str]:
+        with tools.db.transaction("main") as session:
+            return [result.check for result in perform(session, "ledger", {}) if not result.passed]
+
+    assert [] == broken()
+    finish(work, planned.plan_id)
+    assert [] == broken()
+
+    priced.change("delete from ledger.call where ctid in (select ctid from ledger.call limit 1)")
+    assert any("Every line of a batch" in check for check in broken())
