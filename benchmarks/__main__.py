@@ -8,7 +8,17 @@ import json
 import signal
 import sys
 
-NAMES = ("calls", "capacity", "chunking", "duplicates", "formats", "ingest", "search", "search_scale")
+NAMES = (
+    "batch",
+    "calls",
+    "capacity",
+    "chunking",
+    "duplicates",
+    "formats",
+    "ingest",
+    "search",
+    "search_scale",
+)
 
 
 def main(arguments: list[str]) -> int:
