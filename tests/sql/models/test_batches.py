@@ -39,6 +39,7 @@ from plumbline.models.batches import (
 )
 from plumbline.models.batches.landing import land
 from plumbline.models.batches.polling import look
+from plumbline.models.batches.provider import Provider
 from plumbline.models.batches.submitting import submit
 from plumbline.models.endpoints import Endpoint, connected
 from plumbline.models.errors import InBatch, ProviderUnreachable, Unreconciled
@@ -340,6 +341,37 @@ def test_too_many_enqueued_tokens_are_a_wait_and_no_failure(
     assert {"settled": 1} == finish(work, planned.plan_id).lines
     sweep(work)
     assert {} == provider.files
+
+
+def test_a_late_look_at_an_earlier_attempt_does_not_undo_the_next_one(
+    plan: Callable[..., BatchPlan],
+    work: Work,
+    provider: BatchProvider,
+    priced: Book,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A trigger saw the batch fail for want of room; before it says so, a worker has submitted it again."""
+    planned = plan(1)
+    batch_id = only_batch(priced)
+    submit(work, batch_id)
+    (first,) = provider.batches.values()
+    first |= {"status": "failed", "errors": {"data": [{"code": "token_limit_exceeded"}]}}
+    asked = Provider.batch
+
+    def slowly(self: Provider, provider_id: str) -> dict[str, Any]:
+        card = asked(self, provider_id)
+        monkeypatch.setattr(Provider, "batch", asked)
+        look(work, batch_id)
+        priced.change("update ledger.batch set not_before = now()")
+        submit(work, batch_id)
+        return card
+
+    monkeypatch.setattr(Provider, "batch", slowly)
+    look(work, batch_id)
+
+    assert [("submitted",)] == priced.rows("select state from ledger.batch")
+    assert {"settled": 1} == finish(work, planned.plan_id).lines
+    assert (2, 1) == (len(provider.batches), provider.billed)
 
 
 def test_a_part_waits_for_room_among_the_enqueued_tokens_of_its_model(

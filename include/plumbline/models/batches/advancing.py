@@ -7,6 +7,7 @@ taken twice, is made good by the next one.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from uuid import UUID
 from plumbline.core import db
 from plumbline.core.errors import Fatal, PlumblineError
 from plumbline.core.receipts import Receipt
-from plumbline.models.batches.ending import clean_up, resubmit
+from plumbline.models.batches.ending import clean_up, resubmit, sweep
 from plumbline.models.batches.landing import STATES, land
 from plumbline.models.batches.polling import look
 from plumbline.models.batches.submitting import submit
@@ -25,6 +26,8 @@ from plumbline.models.batches.work import NoSuchBatch, Work
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
+
+log = logging.getLogger(__name__)
 
 _STEPS = 12
 """More steps than a batch can take in one turn."""
@@ -81,13 +84,29 @@ def turn(work: Work, plan_ids: Sequence[UUID]) -> Receipt:
     lines: Counter[str] = Counter()
     for one in found:
         lines.update(one.lines)
+    done = all(one.done for one in found)
+    if found and done:
+        _sweep(work)
     return {
-        "done": all(one.done for one in found),
+        "done": done,
         "wait": min((one.wait for one in found if not one.done), default=0.0),
         "batches": sum(one.batches for one in found),
         "lines": dict(lines),
         "batch_cost_usd": f"{sum((one.cost_usd for one in found), start=Decimal(0)):f}",
     }
+
+
+def _sweep(work: Work) -> None:
+    """Leave nothing at the provider; what cannot be swept now, the next ones sweep."""
+    try:
+        swept = sweep(work)
+    except PlumblineError as error:
+        log.warning("files and batches that nobody needs are left at the provider for now: %s", error)
+        return
+    if swept.unknown:
+        log.warning(
+            "%d files or batches at the provider bear our mark and are not known here", len(swept.unknown)
+        )
 
 
 def watch(work: Work, plan_id: UUID) -> bool:

@@ -64,16 +64,17 @@ def look(work: Work, batch_id: UUID) -> None:
         submitting.not_made(work, batch, back_to_room=True, again=True, wait=submitting.WAIT_FOR_ROOM)
         return
     with work.database.transaction(work.tenant) as session:
-        db.run(
+        current = db.run(
             session,
             "batches/update_looked",
             batch_id=batch_id,
+            provider_batch_id=batch["provider_batch_id"],
             provider_state=found.state,
             ended=found.next == "land",
             output_file_id=found.output_file_id,
             error_file_id=found.error_file_id,
         )
-        if found.next == "fail":
+        if current and found.next == "fail":
             said = f"The provider did not begin the batch ({found.code or 'it does not say why'})."
             fail(session, batch, f"{said} It was not billed.")
 

@@ -122,6 +122,7 @@ def _create(work: Work, batch: DictRow) -> None:
     with work.database.transaction(work.tenant) as session:
         db.run(session, "batches/update_intended", batch_id=batch_id)
         db.run(session, "batches/update_calls_sent", batch_id=batch_id, called_at=batch["called_at"])
+    batch = work.batch(batch_id)
     outcome = provider.create(batch_id, batch["input_file_id"], batch["route"])
     if outcome.happened is Happened.ANSWERED:
         try:
@@ -156,19 +157,24 @@ def _not_made(work: Work, batch: DictRow, outcome: Outcome) -> None:
 
 
 def not_made(work: Work, batch: DictRow, *, back_to_room: bool, again: bool, wait: float) -> None:
-    """Write down that the provider did not make a batch, so that it may be tried again, with a new file if `again`."""
+    """
+    Write down that the provider did not make a batch, so that it may be tried again, with a new file if `again`.
+
+    Whoever looked at an earlier attempt of it changes nothing: a batch that was made since would be made twice.
+    """
+    batch_id = batch["batch_id"]
     with work.database.transaction(work.tenant) as session:
-        db.run(
+        if db.run(
             session,
             "batches/update_not_made",
-            batch_id=batch["batch_id"],
+            batch_id=batch_id,
+            provider_batch_id=batch["provider_batch_id"],
+            intended_at=batch["intended_at"],
             state="planned" if back_to_room else "uploading",
             again=again,
             wait=wait,
-        )
-        db.run(
-            session, "batches/update_calls_unsent", batch_id=batch["batch_id"], called_at=batch["called_at"]
-        )
+        ):
+            db.run(session, "batches/update_calls_unsent", batch_id=batch_id, called_at=batch["called_at"])
 
 
 def _attach(work: Work, batch: DictRow) -> DictRow:
