@@ -42,7 +42,7 @@ from plumbline.models.batches.polling import look
 from plumbline.models.batches.provider import Provider
 from plumbline.models.batches.submitting import submit
 from plumbline.models.endpoints import Endpoint, connected
-from plumbline.models.errors import InBatch, ProviderUnreachable, Unreconciled
+from plumbline.models.errors import InBatch, ProviderUnreachable, StillUnusable, Unreconciled
 from plumbline.provenance.checks import perform
 
 SCHEMA = Schema(
@@ -444,6 +444,26 @@ def test_an_answer_of_no_use_is_booked_and_not_kept(
 
     assert ({"failed": 1}, PRICE) == (found.lines, found.cost_usd)
     assert 0 == priced.answers
+
+
+def test_after_an_embedding_of_no_use_no_more_are_planned_for_a_day(
+    door: Door, work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """The vectors had another length: all of them would be paid for and thrown away."""
+
+    def answer(lines: list[Line]) -> tuple[list[Any], list[Any], str]:
+        found = [answered(line) for line in lines]
+        found[0]["response"]["body"]["data"][0]["embedding"] = [1.0]
+        return found, [], "completed"
+
+    provider.answer = answer
+    with door.embedding_batch("embed_chunk") as planned:
+        planned.add("text", 3)
+    finish(work, planned.plan_id)
+    assert {"failed": 1} == priced.states()
+
+    with pytest.raises(StillUnusable):
+        door.embedding_batch("embed_chunk").__enter__()
 
 
 def test_only_what_expired_is_asked_for_again(

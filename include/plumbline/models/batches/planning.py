@@ -30,11 +30,12 @@ from plumbline.models.chatting import Chatting
 from plumbline.models.conversation import ChatRequest, body_of, texts_of
 from plumbline.models.embeddings import Embedding
 from plumbline.models.endpoints import Endpoint
-from plumbline.models.errors import InputRefused
+from plumbline.models.errors import InputRefused, StillUnusable
 from plumbline.models.identity import Keys
+from plumbline.models.ledger import unusable_lately
 from plumbline.models.moderating import Moderation
 from plumbline.models.prices import PriceList, prices_of
-from plumbline.models.requests import Input, full_requests
+from plumbline.models.requests import Input, full_requests, lifetime
 from plumbline.models.sessions import HeldSession
 from plumbline.privacy.minimise import minimise
 
@@ -92,7 +93,14 @@ class BatchPlan:
             self._keys = Keys(run.tenant, use, endpoint.model, parameters)
 
     def __enter__(self) -> Self:
-        """Look up the price, sweep what dead plans have left, and begin."""
+        """
+        Look up the price, sweep what dead plans have left, and begin.
+
+        Raises:
+            PriceUnknown: The model has no price in batches.
+            StillUnusable: The last answer could not be used: fifty thousand more would be paid for too.
+        """
+        self._require_usable_answers()
         chat = self._kind is Chatting
         prices = prices_of(self._database, self._endpoint.model, service="batch", output=chat)
         self._prices = prices
@@ -167,6 +175,12 @@ class BatchPlan:
         key = self._keys.of(text)
         self._take(Input(key, text, tokens), About())
         return key
+
+    def _require_usable_answers(self) -> None:
+        if self._kind is Embedding and lifetime(self._use) is None:
+            call_id = unusable_lately(self._database, self._run.tenant, self._endpoint, self._use)
+            if call_id is not None:
+                raise StillUnusable(call_id, self._use, self._endpoint.label)
 
     def _take(self, item: Input, about: About) -> None:
         self.requested += 1
