@@ -27,6 +27,7 @@ from plumbline.core.tools import Tools
 from plumbline.embedded.scratch import Scratch
 from plumbline.localmodel.testing import RunningServer
 from plumbline.models import Door, MayHaveBeenBilled, list_unknown, transport
+from plumbline.models.embeddings import Embedding
 from plumbline.models.endpoints import connected
 from plumbline.models.ledger import Ledger
 from plumbline.models.throttle import Throttle
@@ -80,7 +81,7 @@ def arm(boundary: str, nth: int) -> None:
         "before the claim": (Throttle, "take", True),
         "after the intent": (Ledger, "claim", True),
         "after the response": (transport, "post", True),
-        "before the commit of the answers": (Ledger, "_keep_answers", True),
+        "before the commit of the answers": (Embedding, "keep", True),
         "after the settlement": (Ledger, "settle", True),
     }[boundary]
     patch(owner, name, after=after)
