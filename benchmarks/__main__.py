@@ -9,6 +9,7 @@ import signal
 import sys
 
 NAMES = (
+    "batch",
     "calls",
     "capacity",
     "chunking",

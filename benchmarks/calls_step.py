@@ -16,15 +16,15 @@ from urllib.parse import urlsplit
 import orjson
 
 _MODEL = "zero-work"
-_SYSTEM = (
+SYSTEM = (
     "Classify the support ticket into one of: billing, outage, access, bug, other. Say how sure you are, and why in "
     "one sentence."
 )
-_TICKET = 5 * (
+TICKET = 5 * (
     "My invoice for the last month shows a charge I do not recognise and the portal returns an error when I open it. "
 )
-_MOST_TOKENS = 60
-_SCHEMA: dict[str, Any] = {
+MOST_TOKENS = 60
+SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "label": {"type": "string", "enum": ["billing", "outage", "access", "bug", "other"]},
@@ -39,7 +39,7 @@ _SCHEMA: dict[str, Any] = {
 def main() -> None:
     """Ask, and print what it took."""
     way, calls, at_once = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    json.dump(_WAYS[way]([f"Ticket {number}: {_TICKET}" for number in range(calls)], at_once), sys.stdout)
+    json.dump(_WAYS[way]([f"Ticket {number}: {TICKET}" for number in range(calls)], at_once), sys.stdout)
 
 
 class _Taken(dict[str, float]):
@@ -64,14 +64,14 @@ def _door(tickets: list[str], at_once: int) -> dict[str, float]:
     from plumbline.models import ChatRequest, Door, Ended, Message, PromptRef, Schema
 
     del at_once  # the connection says it
-    schema, system = Schema("label", _SCHEMA), Message("system", _SYSTEM)
+    schema, system = Schema("label", SCHEMA), Message("system", SYSTEM)
     prompt = PromptRef("classify_ticket", "v1", b"0" * 32, "benchmark")
     taken = _Taken()
     with open_tools() as tools:
         door = Door(tools, Run(tenant="main", job="benchmark.calls"))
         with taken.measured(), door.chats("classify_ticket", prompt=prompt) as stream:
             keys = [
-                stream.add(ChatRequest((system, Message("user", ticket)), _MOST_TOKENS, schema))
+                stream.add(ChatRequest((system, Message("user", ticket)), MOST_TOKENS, schema))
                 for ticket in tickets
             ]
             stream.flush()
@@ -82,11 +82,11 @@ def _door(tickets: list[str], at_once: int) -> dict[str, float]:
 
 
 def _body(ticket: str) -> dict[str, Any]:
-    named = {"name": "label", "strict": True, "schema": _SCHEMA}
+    named = {"name": "label", "strict": True, "schema": SCHEMA}
     return {
         "model": _MODEL,
-        "messages": [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": ticket}],
-        "max_completion_tokens": _MOST_TOKENS,
+        "messages": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": ticket}],
+        "max_completion_tokens": MOST_TOKENS,
         "response_format": {"type": "json_schema", "json_schema": named},
     }
 

@@ -5,7 +5,8 @@ A zero-work model server: what remains when the model costs nothing is the clien
 
 It answers `POST /v1/embeddings` with vectors cut from one table of random numbers, the same for the same text, and
 `POST /v1/chat/completions` with one and the same structured answer, after a fixed latency; tokens are taken as bytes /
-4.6.  `GET /_stats` counts what was asked, `POST /_reset` begins anew.
+4.6.  Files and batches are there too, and every line of a batch is answered at once with that answer.
+`GET /_stats` counts what was asked, `POST /_reset` begins anew.
 It listens on 127.0.0.1, prints `listening on http://127.0.0.1:N`, and ends with its standard input.
 """
 
@@ -20,9 +21,12 @@ import zlib
 import numpy as np
 import orjson
 
+from benchmarks.fake_batches import Batches
+
 _TABLE_SIZE = 1 << 16
 _BYTES_PER_TOKEN = 4.6
 _ANSWER_TOKENS = 30
+_BATCH_TOKENS = 200
 _ANSWER = (
     b'{"id":"chatcmpl-0","object":"chat.completion","created":1,"model":"zero-work","choices":[{"index":0,'
     b'"finish_reason":"stop","message":{"role":"assistant","refusal":null,"content":"{\\"label\\":\\"billing\\",'
@@ -55,6 +59,7 @@ class Server:
         """Take the latency of every answer and the dimensions where a request names none."""
         self.latency, self.dimensions, self.vectors = latency_ms / 1000, dimensions, Vectors()
         self.stats = {"requests": 0, "inputs": 0, "tokens": 0}
+        self.batches = Batches(_ANSWER % (_BATCH_TOKENS, _BATCH_TOKENS + _ANSWER_TOKENS))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection."""
@@ -74,6 +79,8 @@ class Server:
                 answer = self.chat(body)
                 if self.latency:
                     await asyncio.sleep(self.latency)
+            elif path.startswith(("/v1/files", "/v1/batches")):
+                answer = self.batches.respond(method, path, body)
             else:
                 answer = b'{"data":[]}'
             writer.write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 
 from plumbline.embedded.scratch import Scratch
+from plumbline.localmodel.testing import RunningServer
 
 RunDag = Callable[..., Any]
 STATES = "select index_id, dimensions, state from corpus.vector_index order by 1"
@@ -48,3 +50,47 @@ def test_an_index_is_built_and_compared_and_swapped_only_when_asked(
 
     assert str(run_dag("ingest_documents").state) == "success"
     assert [(1, 256, "retired"), (2, 128, "in_force")] == session.execute(STATES).fetchall()
+
+
+@pytest.mark.usefixtures("ingested")
+def test_an_index_is_bought_in_batches_when_asked_and_its_bill_is_the_book(
+    run_dag: RunDag, session: psycopg.Connection[Any], model_server: RunningServer
+) -> None:
+    """The task waits as Airflow's deferred tasks do; the build finds every vector bought."""
+    model_server.fault("batch_slow", seconds=0.2)
+
+    assert str(run_dag("rebuild_index", dimensions=128, batch=True).state) == "success"
+
+    assert [(1, 256, "in_force"), (2, 128, "building")] == session.execute(STATES).fetchall()
+    assert [("landed", True, "done")] == session.execute(
+        "select batch.state, cleaned_at is not null, plan.state from ledger.batch join ledger.batch_plan as plan using "
+        "(plan_id)"
+    ).fetchall()
+    assert [("settled", 1)] == session.execute(
+        "select state, count(*) from ledger.call where use = 'embed_chunk' and batch_id is not null group by state"
+    ).fetchall()
+    assert 1 == model_server.meter()["batch"]["local-wordllama"]["requests"]
+    assert 0 == model_server.meter()["files"]["count"]
+
+
+def test_the_trigger_carries_ids_only_and_fires_again_when_it_runs_twice(
+    run_dag: RunDag, session: psycopg.Connection[Any]
+) -> None:
+    """What a triggerer stores of it, and what a second triggerer makes of that."""
+    assert run_dag
+    from plumbline_airflow.batches import BatchTrigger
+
+    plan_id = "00000000-0000-0000-0000-000000000001"
+    trigger = BatchTrigger("main", [plan_id], 0.0)
+    path, stored = trigger.serialize()
+    assert path == "plumbline_airflow.batches.BatchTrigger"
+    assert {"tenant": "main", "plan_ids": [plan_id], "wait": 0.0} == stored
+
+    async def first(made: BatchTrigger) -> Any:
+        async for event in made.run():
+            return event.payload
+        return None
+
+    fired = [asyncio.run(first(made)) for made in (trigger, BatchTrigger(**stored))]
+    assert [{"plan_ids": [plan_id]}] * 2 == fired
+    assert [(0,)] == session.execute("select count(*) from ledger.batch").fetchall()

@@ -22,6 +22,8 @@ from plumbline.core.tools import Tools
 from plumbline.corpus.ingesting import load
 from plumbline.embedded.scratch import PSEUDONYMS, Scratch
 from plumbline.localmodel.testing import RunningServer
+from plumbline.models import Door
+from plumbline.models.batches import Work, advance
 
 Done = subprocess.CompletedProcess[str]
 
@@ -654,3 +656,28 @@ def test_a_used_up_rate_limit_says_when_to_come_back(
         admin.execute("update ledger.bucket set closed_until = null")
     assert 0 == plumbline("ingest", str(folder)).returncode
     assert 0 == model_server.meter()["repeated_inputs"]
+
+
+def test_batches_are_listed_shown_and_cancelled(
+    plumbline: Callable[..., Done], tools: Tools, run: Run
+) -> None:
+    """As a table for people, as one object for programs; a batch that is not there has a sentence."""
+    assert "No batch is under way." in plumbline("batches").stdout
+    with Door(tools, run).moderation_batch("ticket") as planned:
+        planned.add("Some text", 2)
+    batch = str(planned.parts[0].batch_id)
+
+    assert re.search(rf"{batch} +1 +ticket +1 +planned", plumbline("batches").stdout)
+    (listed,) = json.loads(plumbline("batches", "--json").stdout)["batches"]
+    assert (batch, "planned", 1) == (listed["batch_id"], listed["state"], listed["lines"])
+    assert "ends with the next turn" in plumbline("batches", "cancel", batch).stdout
+    assert "its end was asked for" in plumbline("batches", "show", batch).stdout
+
+    advance(Work.of(tools, run.tenant), planned.plan_id)
+
+    shown = plumbline("batches", "show", batch)
+    assert "1 failed" in shown.stdout
+    assert "It was cancelled before it was submitted. It was not billed." in shown.stdout
+    assert "ended already" in plumbline("batches", "cancel", batch).stdout
+    unknown = plumbline("batches", "show", str(run.run_id))
+    assert (1, True) == (unknown.returncode, "There is no batch" in unknown.stderr)

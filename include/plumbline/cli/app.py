@@ -148,6 +148,7 @@ def print_json(value: Any) -> None:
 
 # The modules register their commands on `app`.
 from plumbline.cli import (  # noqa: E402
+    batches,  # noqa: F401
     budget,  # noqa: F401
     calls,  # noqa: F401
     corpus,  # noqa: F401

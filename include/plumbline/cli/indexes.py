@@ -85,7 +85,15 @@ def plan(
 
 @indexes.command()
 def build(
-    *, model: Model = None, dimensions: Dimensions = 0, tenant: Tenant = None, as_json: Json = False
+    *,
+    model: Model = None,
+    dimensions: Dimensions = 0,
+    batch: Annotated[
+        bool,
+        typer.Option("--batch", help="Through the Batch API, at about half the price, within a day."),
+    ] = False,
+    tenant: Tenant = None,
+    as_json: Json = False,
 ) -> None:
     """Build an index beside the one in force, or complete what is missing; searches go on meanwhile."""
     from plumbline.corpus.indexing import build_index
@@ -96,7 +104,9 @@ def build(
         progress(quiet=as_json) as tell,
         recorded(tools.db, run) as receipt,
     ):
-        receipt.update(build_index(tools, run, model=model, dimensions=dimensions, progress=tell))
+        receipt.update(
+            build_index(tools, run, model=model, dimensions=dimensions, in_batches=batch, progress=tell)
+        )
     if as_json:
         print_json(receipt)
         return
@@ -106,6 +116,9 @@ def build(
         f"{counted(said['given'], 'chunk')} given their vectors; {counted(said['bought'], 'embedding')} bought"
     )
     say_below(f"{counted(said['tokens'], 'token')} billed, for ${float(said['cost_usd']):.6f}")
+    if batch:
+        made = f"{said['batches']:,} {'batch' if said['batches'] == 1 else 'batches'}"
+        say_below(f"{made} before that, for ${float(said['batch_cost_usd']):.6f}")
     console.print("It is complete. Next: `plumbline index compare`, then `plumbline index swap`.")
 
 
@@ -246,6 +259,8 @@ def _show_plan(planned: dict[str, Any]) -> None:
     console.print(f"by {planned['answered_by']}")
     say_below(f"{planned['missing']:,} of {counted(planned['chunks'], 'chunk')} in need of a vector")
     price = planned["remark"] or f"for ${planned['cost_usd']:.6f}"
+    if planned["cost_in_batches_usd"] is not None:
+        price += f"; in batches (--batch), within a day, for ${planned['cost_in_batches_usd']:.6f}"
     say_below(
         f"{counted(planned['to_buy'], 'embedding')} to buy, {counted(planned['tokens'], 'token')}: {price}"
     )

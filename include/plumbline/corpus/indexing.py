@@ -12,6 +12,7 @@ Promises:
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ from plumbline.corpus.versions import (
     version_of,
 )
 from plumbline.models import Door, Endpoint, PriceUnknown, with_model
+from plumbline.models.batches import Work, open_plans, turn
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
@@ -82,6 +84,7 @@ def plan_index(
     """
     Return what building an index would buy and cost (USD), and the bytes that it would take.  Nothing is written.
 
+    `cost_in_batches_usd` is what the Batch API would take for it, within a day; None where it has no price.
     Without `model` it is the one that answers now, without `dimensions` they are the model's own; with neither, what is
     in the making is meant, or the version `index_id`.
     What the version has already is not bought again.  Where the model has no price, `cost_usd` is None and `remark`
@@ -102,6 +105,7 @@ def plan_index(
             missing += len(chunks)
     tokens = sum(wanted.values())
     cost, remark = _cost(door, tokens)
+    in_batches, _ = _cost(door, tokens, in_batches=True)
     room = storage(corpus["chunks"], endpoint.dimensions)
     return {
         "index_id": version["index_id"] if version else None,
@@ -113,6 +117,7 @@ def plan_index(
         "to_buy": len(wanted),
         "tokens": tokens,
         "cost_usd": cost,
+        "cost_in_batches_usd": in_batches,
         "remark": remark,
         "graph": corpus["graph"],
         "bytes_of_vectors": room[0],
@@ -126,10 +131,14 @@ def build_index(
     *,
     model: str | None = None,
     dimensions: int = 0,
+    in_batches: bool = False,
     progress: Progress = lambda _: None,
 ) -> Receipt:
     """
     Build an index beside the one in force, or complete the one in the making; searches go on with the one in force.
+
+    `in_batches`: through the Batch API first, at its price and within its day; what comes meanwhile is bought singly.
+    Whoever breaks off the wait finds the batches again.
 
     Raises:
         NoIndexNamed: Nothing says which index is meant.
@@ -139,6 +148,9 @@ def build_index(
     """
     endpoint, _ = _wanted(tools, run, model, dimensions or None, None)
     version = opened(tools, run, endpoint.model, endpoint.dimensions)
+    batches: Receipt = {}
+    if in_batches:
+        batches = _carry_out(tools, run, _planned(tools, run, version), progress)
     bought = complete(tools, run, version, progress)
     progress("indexing")
     graph = build_graph(tools, run, version["index_id"])
@@ -147,8 +159,62 @@ def build_index(
         "model": version["model"],
         "dimensions": version["dimensions"],
         **bought,
+        **batches,
         "graph": graph,
     }
+
+
+def plan_batches(
+    tools: Tools, run: Run, *, model: str | None = None, dimensions: int = 0, batch: bool = False
+) -> Receipt:
+    """
+    Plan the vectors that an index lacks as batches, and return the ids of the plans; without `batch` there are none.
+
+    Those of an earlier try that are under way are among them.  `build_index` keeps what they have bought.
+
+    Raises:
+        NoIndexNamed: Nothing says which index is meant.
+        InForceAlready: It is in force.
+        PriceUnknown: The model has no price in batches.
+    """
+    if not batch:
+        return {"plan_ids": []}
+    endpoint, _ = _wanted(tools, run, model, dimensions or None, None)
+    version = opened(tools, run, endpoint.model, endpoint.dimensions)
+    return {"plan_ids": [str(plan_id) for plan_id in _planned(tools, run, version)]}
+
+
+def _planned(tools: Tools, run: Run, version: Version) -> list[UUID]:
+    endpoint = endpoint_for(tools, version)
+    corpus, lacking = _state(tools, run, version)
+    door = Door(tools, run, endpoint=endpoint)
+    if lacking:
+        with door.embedding_batch(EMBED_CHUNK, corpus["sensitivity"]) as planned:
+            after = UUID(int=0)
+            while chunks := _page(tools, run, version, after):
+                for row in chunks:
+                    planned.add(row["text"], row["tokens"])
+                after = chunks[-1]["chunk_id"]
+    return open_plans(tools.db, run.tenant, endpoint, EMBED_CHUNK, endpoint.dimensions)
+
+
+def _page(tools: Tools, run: Run, version: Version, after: UUID) -> list[DictRow]:
+    with tools.db.transaction(run.tenant) as session:
+        db.run(session, "corpus/touch_index", index_id=version["index_id"])
+        query = db.on_embeddings("corpus/select_vectors_missing", version["table_name"])
+        return session.execute(query, {"after": after, "page": PAGE}).fetchall()
+
+
+def _carry_out(tools: Tools, run: Run, plan_ids: list[UUID], progress: Progress) -> Receipt:
+    """Take turns until the batches have ended."""
+    work = Work.of(tools, run.tenant)
+    while True:
+        done = turn(work, plan_ids)
+        if done.pop("done"):
+            done.pop("wait")
+            return done
+        progress(f"in batches: {done['lines']}, ${done['batch_cost_usd']}")
+        time.sleep(float(str(done["wait"])))
 
 
 def complete(tools: Tools, run: Run, version: Version, progress: Progress = lambda _: None) -> Receipt:
@@ -271,9 +337,9 @@ def _lacking(session: Session, version: DictRow | None) -> Iterator[list[DictRow
         after = chunks[-1]["chunk_id"]
 
 
-def _cost(door: Door, tokens: int) -> tuple[float | None, str]:
+def _cost(door: Door, tokens: int, *, in_batches: bool = False) -> tuple[float | None, str]:
     try:
-        return float(door.estimate(tokens).quantize(Decimal("0.000000001"))), ""
+        return float(door.estimate(tokens, in_batches=in_batches).quantize(Decimal("0.000000001"))), ""
     except PriceUnknown as error:
         return None, str(error)
 

@@ -7,11 +7,11 @@ model its answer and what is wrong with it.  There is no third.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
@@ -120,13 +120,8 @@ class ChatStream:
             PlumblineError: A request of this stream went wrong.
         """
         self._background.raise_failure()
-        request = self._minimised(request)
-        tokens, limit = tokens_of(request), self._endpoint.limits.tokens_an_input
-        if tokens + request.max_output_tokens > limit:
-            raise InputRefused(
-                f"A request of {tokens} tokens, to be answered with at most {request.max_output_tokens}, cannot be "
-                f"sent: {self._endpoint.model} reads and writes {limit} in all."
-            )
+        request = minimised(request, self._minimiser)
+        tokens = fitting_tokens(self._endpoint, request)
         require_within(self._use, tokens, request.max_output_tokens)
         key = self.key(request)
         if key in self._asked:
@@ -165,13 +160,6 @@ class ChatStream:
         prices.most(1, 1)  # a model without a price for its answers is not asked
         return prices
 
-    def _minimised(self, request: ChatRequest) -> ChatRequest:
-        contents = self._minimiser.minimise_all([message.content for message in request.messages])
-        messages = zip(request.messages, contents, strict=True)
-        return replace(
-            request, messages=tuple(replace(message, content=content) for message, content in messages)
-        )
-
     def _send(self) -> None:
         if self._prices is None:
             raise RuntimeError("a stream is used in a `with` block")
@@ -188,7 +176,7 @@ class ChatStream:
         self._buyer.buy(self._use, [item], prices, about)
         wrong = self._to_mend(item.key)
         if wrong is not None:
-            again = _mending(item, wrong["body"])
+            again = mending(item, wrong["body"])
             self._buyer.buy(self._use, [again], prices, replace(about, mends=wrong["call_id"]))
 
     def _to_mend(self, key: bytes) -> DictRow | None:
@@ -222,8 +210,33 @@ def tokens_of(request: ChatRequest) -> int:
     return said + int(count(framing.decode()))
 
 
-def _mending(item: Input, body: DictRow) -> Input:
-    """The same request, with the answer that does not fit and what is wrong with it below."""
+def fitting_tokens(endpoint: Endpoint, request: ChatRequest) -> int:
+    """
+    Return the tokens of a minimised request.
+
+    Raises:
+        InputRefused: With its answer, it is longer than the model reads and writes.
+    """
+    tokens, limit = tokens_of(request), endpoint.limits.tokens_an_input
+    if tokens + request.max_output_tokens > limit:
+        raise InputRefused(
+            f"A request of {tokens} tokens, to be answered with at most {request.max_output_tokens}, cannot be "
+            f"sent: {endpoint.model} reads and writes {limit} in all."
+        )
+    return tokens
+
+
+def minimised(request: ChatRequest, minimiser: Minimiser) -> ChatRequest:
+    """Return the request as it may be stored and sent."""
+    contents = minimiser.minimise_all([message.content for message in request.messages])
+    messages = zip(request.messages, contents, strict=True)
+    return replace(
+        request, messages=tuple(replace(message, content=content) for message, content in messages)
+    )
+
+
+def mending(item: Input, body: Mapping[str, Any]) -> Input:
+    """Return the same request, with the answer that does not fit and what is wrong with it below."""
     request = orjson.loads(item.text)
     said = body.get("content") or orjson.dumps(body.get("tool_calls")).decode()
     wrong = _mend_prompt().render(problems="; ".join(body["problems"]))

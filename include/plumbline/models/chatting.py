@@ -48,9 +48,7 @@ class Chatting:
 
     def keep(self, session: Session, call: Call, bought: Chat) -> None:
         """Write the answer, in place of one that has expired or that this one puts right."""
-        lives = lifetime(call.use)
-        if bought.outcome not in (Ended.ANSWERED, Ended.TOOL_CALLS):
-            lives = _NO_ANSWER_LIVES if lives is None else min(lives, _NO_ANSWER_LIVES)
+        lives = lifetime_of(call.use, bought.outcome)
         db.run(session, "ledger/delete_replaced_answer", keys=bytea_array(call.keys))
         db.run(
             session,
@@ -67,3 +65,11 @@ class Chatting:
             mended=call.mends is not None,
             lifetime=lives,
         )
+
+
+def lifetime_of(use: str, outcome: Ended) -> timedelta | None:
+    """Return how long an answer that ended like this may be used again; None is for good.  Pure."""
+    lives = lifetime(use)
+    if outcome in (Ended.ANSWERED, Ended.TOOL_CALLS):
+        return lives
+    return _NO_ANSWER_LIVES if lives is None else min(lives, _NO_ANSWER_LIVES)

@@ -20,7 +20,9 @@ from plumbline.core.sql import statement
 from plumbline.core.tools import Tools
 from plumbline.models import wire
 from plumbline.models.asking import ChatStream
+from plumbline.models.batches.planning import BatchPlan
 from plumbline.models.calls import PromptRef
+from plumbline.models.chatting import Chatting
 from plumbline.models.conversation import ChatAnswer, ChatRequest, Ended, request_of
 from plumbline.models.embeddings import Embedding
 from plumbline.models.endpoints import Endpoint, endpoint_of
@@ -29,7 +31,7 @@ from plumbline.models.identity import Keys
 from plumbline.models.ledger import unanswered
 from plumbline.models.moderating import Judgement, Moderation, judgements
 from plumbline.models.policy import Policy
-from plumbline.models.prices import estimate
+from plumbline.models.prices import Service, estimate
 from plumbline.models.streams import TextStream
 from plumbline.privacy.minimise import Minimiser
 
@@ -165,6 +167,39 @@ class Door:
             key = stream.add(request, user=user, session=session)
         return stream.answers([key])[key]
 
+    def chat_batch(
+        self, use: str, *, prompt: PromptRef | None = None, sensitivity: str = "internal"
+    ) -> BatchPlan:
+        """Return a plan of questions to the chat model to be bought in batches, for a `with` block."""
+        return self._plan(Chatting, self.endpoint.for_chat(), use, prompt, sensitivity)
+
+    def embedding_batch(self, use: str, sensitivity: str = "internal") -> BatchPlan:
+        """Return a plan of texts to embed in batches, for a `with` block."""
+        return self._plan(Embedding, self.endpoint, use, None, sensitivity)
+
+    def moderation_batch(self, use: str, sensitivity: str = "internal") -> BatchPlan:
+        """Return a plan of texts to moderate in batches, for a `with` block."""
+        return self._plan(Moderation, self.endpoint.for_moderation(), use, None, sensitivity)
+
+    def _plan(
+        self,
+        kind: type[Chatting | Embedding | Moderation],
+        endpoint: Endpoint,
+        use: str,
+        prompt: PromptRef | None,
+        sensitivity: str,
+    ) -> BatchPlan:
+        return BatchPlan(
+            self._database,
+            self._run,
+            endpoint,
+            kind,
+            use=use,
+            prompt=prompt,
+            sensitivity=sensitivity,
+            minimiser=self._minimiser,
+        )
+
     def minimise(self, text: str) -> str:
         """
         Return a text as it would be sent: the very same where nothing personal or secret is in it.
@@ -182,14 +217,15 @@ class Door:
         """Return those of the keys that a run would have to buy.  Nothing is sent."""
         return unanswered(self._database, self._run.tenant, keys)
 
-    def estimate(self, tokens: int) -> Decimal:
+    def estimate(self, tokens: int, *, in_batches: bool = False) -> Decimal:
         """
         Return what embedding so many tokens would cost now, in US dollars.  Nothing is sent.
 
         Raises:
             PriceUnknown: The model has no price.
         """
-        return estimate(self._database, self.model, tokens)
+        service: Service = "batch" if in_batches else "standard"
+        return estimate(self._database, self.model, tokens, service=service)
 
     def verify(self) -> Proof:
         """

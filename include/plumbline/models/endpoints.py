@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from plumbline.core.connections import Connection
 from plumbline.core.errors import Misconfigured
 from plumbline.core.settings import Settings
-from plumbline.models.requests import Limits
+from plumbline.models.requests import BatchLimits, Limits
 
 OPENAI = "https://api.openai.com/v1"
 DEFAULT_MODEL = "text-embedding-3-small"
@@ -76,6 +76,7 @@ class Endpoint:
     region: str | None = None
     timeout: float = 120.0
     patience: float = 60.0
+    batches: BatchLimits = field(default_factory=BatchLimits)
     chat: ModelNamed = field(default_factory=lambda: ModelNamed(DEFAULT_CHAT_MODEL, DEFAULT_CHAT_MODEL))
     moderation: ModelNamed = field(
         default_factory=lambda: ModelNamed(DEFAULT_MODERATION_MODEL, "omni-moderation")
@@ -141,6 +142,7 @@ def embedded(url: str, dimensions: int | None = None) -> Endpoint:
         embedded=True,
         answers_as=LOCAL_MODEL,
         limits=_LOCAL_LIMITS,
+        batches=BatchLimits(look_every=1.0),
         chat=ModelNamed(LOCAL_CHAT_MODEL, LOCAL_CHAT_MODEL, _LOCAL_CHAT_LIMITS),
         moderation=ModelNamed(LOCAL_MODERATION_MODEL, LOCAL_MODERATION_MODEL, _LOCAL_LIMITS),
     )
@@ -205,10 +207,27 @@ def connected(provider: Connection) -> Endpoint:
         region=str(extra["region"]) if extra.get("region") else None,
         timeout=_number(extra, "timeout") or 120.0,
         patience=_number(extra, "patience") or 60.0,
+        batches=_batch_limits(extra),
         chat=_other(extra, "chat", LOCAL_CHAT_MODEL if model == LOCAL_MODEL else DEFAULT_CHAT_MODEL),
         moderation=_other(
             extra, "moderation", LOCAL_MODERATION_MODEL if model == LOCAL_MODEL else DEFAULT_MODERATION_MODEL
         ),
+    )
+
+
+def _batch_limits(extra: Mapping[str, Any]) -> BatchLimits:
+    """Return what a connection says of batches."""
+    preset, enqueued = BatchLimits(), extra.get("batch_enqueued_tokens") or {}
+    if not isinstance(enqueued, Mapping):
+        raise Misconfigured(
+            "batch_enqueued_tokens of the connection plumbline_openai must name models: {model: tokens}."
+        )
+    return BatchLimits(
+        requests=int(_number(extra, "batch_requests") or preset.requests),
+        inputs=int(_number(extra, "batch_inputs") or preset.inputs),
+        bytes=int(_number(extra, "batch_bytes") or preset.bytes),
+        enqueued_tokens={model: int(_number(enqueued, model) or 1) for model in enqueued},
+        look_every=_number(extra, "batch_look_every") or preset.look_every,
     )
 
 

@@ -9,11 +9,14 @@ What may come back through the door instead of an answer.
     │   ├── KeyRejected     … because of the key
     │   └── CreditUsedUp    … because the account is out of credit
     ├── AnswerUnusable      the provider answered, and billed, something that is not what was asked for
+    ├── BatchNotOurs        the connection names another provider than the one that has the batch
+    ├── Unreconciled        the lines of a batch do not add up; nothing of it is published
     ├── StillUnusable       the last answer could not be used, and nobody has looked since; nothing was sent
     └── MayHaveBeenBilled   a call was cut off where nobody can know; a person decides
     Passing
     ├── RetryLater          the provider's limits are used up; says for how many seconds
     ├── ProviderUnreachable the provider cannot be reached, or broke off a request that is safe to repeat
+    ├── InBatch             a batch is buying this already; says when it is expected
     ├── ProviderFailing     the provider answers with errors of its own
     └── ProviderResting     it has failed all workers again and again and is left alone; says for how many seconds
 
@@ -128,6 +131,26 @@ class MayHaveBeenBilled(Fatal):
             f"`plumbline calls release {self.call_ids[0]} --billed` or `--not-billed`; "
             "`plumbline calls unknown` lists them all."
         )
+
+
+class BatchNotOurs(Fatal):
+    """The connection names another provider, or another address, than the one that has the batch."""
+
+
+class Unreconciled(Fatal):
+    """The lines of a batch do not add up to what was sent."""
+
+
+class InBatch(Passing):
+    """What is wanted is being bought in a batch; it is not bought a second time."""
+
+    def __init__(
+        self, inputs: int, batch_id: uuid.UUID, expected: datetime | None, *, unknown: bool = False
+    ) -> None:
+        when = f"expected by {expected:%Y-%m-%d %H:%M} UTC at the latest" if expected else "not submitted yet"
+        if unknown:
+            when = "landed without them: decide with `plumbline calls unknown`"
+        super().__init__(f"Of what is wanted, {inputs} inputs are in batch {batch_id}, {when}.")
 
 
 class RetryLater(Later):

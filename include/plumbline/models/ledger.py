@@ -30,7 +30,7 @@ from plumbline.core.db import Database
 from plumbline.core.receipts import Run
 from plumbline.models.calls import About, Billed, Bought, Call, PromptRef, Service
 from plumbline.models.endpoints import Endpoint
-from plumbline.models.errors import BudgetExhausted
+from plumbline.models.errors import BudgetExhausted, InBatch
 from plumbline.models.identity import fingerprint
 from plumbline.models.policy import History, Outcome
 from plumbline.models.prices import PriceList
@@ -153,7 +153,10 @@ class Ledger:
                 return self._take_over(session, cut_off)
             elsewhere = frozenset(key for rival in rivals for key in rival["wanted_keys"])
             open_ = "ledger/select_unmended" if about.mends else "ledger/select_unanswered"
-            missing = {found["key"] for found in db.rows(session, open_, keys=keys)} - elsewhere
+            free = {found["key"]: found["batch_id"] for found in db.rows(session, open_, keys=keys)}
+            missing = free.keys() - elsewhere
+            if any(free[key] for key in missing):
+                _require_no_batch(session, list(missing))
             ours = [item for item in wanted if item.key in missing]
             if not ours:
                 return Claim(None, elsewhere)
@@ -378,6 +381,14 @@ class Ledger:
             about.tokens_out,
             about.mends,
         )
+
+
+def _require_no_batch(session: Session, keys: Sequence[bytes]) -> None:
+    """What a batch is buying is not bought a second time; a plan whose process died buys nothing."""
+    db.run(session, "batches/delete_dead_plans")
+    found = db.row(session, "batches/select_claims", keys=bytea_array(keys))
+    if found is not None:
+        raise InBatch(found["inputs"], found["batch_id"], found["expected"], unknown=found["unknown"])
 
 
 def _under_way(rival: DictRow) -> bool:

@@ -98,14 +98,14 @@ def all_prices(database: Database, day: date | None = None) -> list[dict[str, An
         return db.rows(session, "ledger/select_prices", day=day or now().date())
 
 
-def estimate(database: Database, model: str, tokens: int) -> Decimal:
+def estimate(database: Database, model: str, tokens: int, *, service: Service = "standard") -> Decimal:
     """
-    Return what so many input tokens would cost today, in US dollars.  Nothing is sent.
+    Return what so many input tokens would cost today, one by one or in batches, in US dollars.  Nothing is sent.
 
     Raises:
         PriceUnknown: The model has no price.
     """
-    return price_list(database, model).cost(tokens)
+    return price_list(database, model, service).cost(tokens)
 
 
 def _unknown(model: str, day: date, of: str = "") -> PriceUnknown:

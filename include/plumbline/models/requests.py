@@ -7,8 +7,8 @@ which its answer is bought, and the tokens it was counted at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 _A_MINUTE = 8
@@ -34,6 +34,21 @@ class Limits:
     requests_per_minute: float = 3_000
     tokens_per_minute: float = 1_000_000
     at_once: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """
+    What one batch may hold (requests, inputs, bytes of its file), and, by model, the tokens of all open batches.
+
+    `look_every`: seconds between two looks at a batch that is under way.
+    """
+
+    requests: int = 50_000
+    inputs: int = 50_000
+    bytes: int = 200_000_000
+    enqueued_tokens: Mapping[str, int] = field(default_factory=dict)
+    look_every: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

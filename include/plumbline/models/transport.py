@@ -12,31 +12,107 @@ request. Threads with the synchronous client need half the CPU of the asynchrono
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.policy import Happened, Outcome, meaning, safe_code, wait_asked_for
 
 if TYPE_CHECKING:
+    from httpx2 import Response
     from openai import APIConnectionError, APIStatusError, OpenAI
 
 _CONNECT_SECONDS = 10.0
+_PIECE = 1 << 16
+"""Bytes of a file that are read at once."""
+
+
+class BrokenOff(Exception):
+    """The connection ended within a file."""
 
 
 def post(endpoint: Endpoint, path: str, body: bytes, idempotency_key: str) -> Outcome:
     """Send one request once and say what became of it."""
     from httpx2 import Response
-    from openai import APIConnectionError, APIStatusError
 
     client = _client(endpoint)
     headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
+    return _attempt(lambda: client.post(path, cast_to=Response, content=body, options={"headers": headers}))
+
+
+def get(endpoint: Endpoint, path: str, **asked: str | int) -> Outcome:
+    """Ask once and say what became of it."""
+    from httpx2 import Response
+
+    client = _client(endpoint)
+    return _attempt(lambda: client.get(path, cast_to=Response, options={"params": asked}))
+
+
+def delete(endpoint: Endpoint, path: str) -> Outcome:
+    """Delete once and say what became of it."""
+    from httpx2 import Response
+
+    client = _client(endpoint)
+    return _attempt(lambda: client.delete(path, cast_to=Response))
+
+
+def upload(endpoint: Endpoint, file: BinaryIO, filename: str) -> Outcome:
+    """Send a file for a batch once, piece by piece, and say what became of it."""
+    client = _client(endpoint)
+    file.seek(0)
+    sending = client.files.with_raw_response
+    named = (filename, file, "application/jsonl")
+    return _attempt(lambda: sending.create(file=named, purpose="batch").http_response)
+
+
+@contextlib.contextmanager
+def streamed(endpoint: Endpoint, file_id: str) -> Iterator[Outcome | Iterator[bytes]]:
+    """Yield the lines of a file at the provider, one at a time; or what became of the request, where there are none."""
+    from openai import APIConnectionError, APIStatusError
+
+    client = _client(endpoint)
+    began = time.monotonic()
+    with contextlib.ExitStack() as opened:
+        given: Outcome | Iterator[bytes]
+        try:
+            asking = client.files.with_streaming_response.content(file_id)
+            given = _whole_lines(opened.enter_context(asking).iter_bytes(_PIECE))
+        except APIStatusError as error:
+            given = _answered_with_error(error, _milliseconds(began))
+        except APIConnectionError as error:
+            given = _broken_off(error, _milliseconds(began))
+        yield given
+
+
+def _whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Cut at line ends; a piece may end anywhere."""
+    import httpx2
+
+    rest: list[bytes] = []
+    try:
+        for piece in pieces:
+            head, end, tail = piece.rpartition(b"\n")
+            if end:
+                yield from b"".join((*rest, head)).split(b"\n")
+                rest = []
+            rest.append(tail)
+    except httpx2.TransportError:
+        raise BrokenOff from None
+    if last := b"".join(rest):
+        yield last
+
+
+def _attempt(send: Callable[[], Response]) -> Outcome:
+    from openai import APIConnectionError, APIStatusError
+
     began = time.monotonic()
     try:
-        response = client.post(path, cast_to=Response, content=body, options={"headers": headers})
+        response = send()
     except APIStatusError as error:
         return _answered_with_error(error, _milliseconds(began))
     except APIConnectionError as error:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from plumbline.core import db
 from plumbline.core.errors import Fatal
 from plumbline.core.tools import Tools
+from plumbline.models.batches.budgets import book as book_lines
 from plumbline.models.reserving import book, reclaim
 
 if TYPE_CHECKING:
@@ -85,14 +86,18 @@ def release_within(session: Session, call_id: uuid.UUID | str, billed: bool, by:
     """Do the same within a transaction of the tenant, with what else belongs to the decision."""
     call_id = read_call_id(call_id)
     found = db.row(session, "ledger/lock_unfinished_call", call_id=call_id)
+    line = None if found else db.row(session, "batches/lock_unknown_line", call_id=call_id)
+    found = found or line
     if found is None:
         raise NotUnfinished(
             f"There is nothing to decide about call {call_id}: `plumbline calls unknown` lists what is."
         )
     tokens, tokens_out = (found["tokens"], found["tokens_out"]) if billed else (0, 0)
     cost: Decimal = found["cost_usd"] if billed else Decimal(0)
-    ended = db.row(session, "ledger/delete_intent", call_id=call_id)
-    if ended is not None:
+    if line is not None:
+        db.run(session, "batches/delete_ended_lines", batch_id=line["batch_id"], call_ids=[call_id])
+        book_lines(session, line["batch_id"], line["cost_usd"], cost)
+    elif (ended := db.row(session, "ledger/delete_intent", call_id=call_id)) is not None:
         book(session, ended, cost)
     db.run(
         session,

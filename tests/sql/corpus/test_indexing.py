@@ -103,6 +103,47 @@ def test_a_plan_says_what_a_build_then_buys_and_costs_nothing(tools, run, ingest
     assert (0, 0, 0) == (again["missing"], again["to_buy"], again["tokens"])
 
 
+def test_a_build_in_batches_buys_nothing_singly_and_goes_on_where_it_was_broken_off(
+    tools, run, ingest, model_server, rows, monkeypatch
+):
+    """Whoever breaks off the wait finds the batch again: one batch, and one vector for every chunk."""
+    ingest()
+    model_server.reset()
+    model_server.fault("batch_hold", state="in_progress")
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("time.sleep", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            build_index(tools, run, dimensions=128, in_batches=True)
+    model_server.clear_faults()
+
+    built = build_index(tools, run, dimensions=128, in_batches=True)
+
+    assert rows("select count(*) as n from corpus.chunk")[0]["n"] == built["given"]
+    assert ({"settled": 1}, 0) == (built["lines"], built["bought"])
+    meter = model_server.meter()
+    assert (0, 1, 0) == (meter["requests"], sum(meter["batches"].values()), meter["files"]["count"])
+    assert meter["batch"]["local-wordllama"]["inputs"] == built["reused"] > 0
+
+
+def test_a_plan_names_the_price_in_batches_beside_the_other(tools, run, ingest, scratch, database):
+    """Half of it, where the provider says so."""
+    ingest()
+    with psycopg.connect(scratch.url(database, "owner")) as owner:
+        for service, price in (("standard", "0.02"), ("batch", "0.01")):
+            owner.execute(
+                "insert into ledger.price values ('local-wordllama', %s, 'input', '2026-02-01', %s, 'tests')",
+                [service, price],
+            )
+
+    plan = plan_index(tools, run, dimensions=128)
+
+    assert plan["cost_usd"] == 2 * plan["cost_in_batches_usd"] > 0
+
+
 def test_a_plan_for_a_model_without_a_price_says_so(tools, run, ingest, model_server):
     """Such a model is never called."""
     ingest()

@@ -201,7 +201,7 @@ def test_a_crash_between_an_answer_and_its_mending_buys_only_the_mending(
     """What was settled is never bought again, fit or not."""
     model.lines[:] = [said("no JSON"), BILLING]
     with monkeypatch.context() as dying:
-        dying.setattr(asking, "_mending", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        dying.setattr(asking, "mending", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             door.chat("classify", QUESTION)
     assert priced.rows("select outcome, mended from ledger.answer") == [("invalid", False)]

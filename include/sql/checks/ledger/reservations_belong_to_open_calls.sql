@@ -1,10 +1,14 @@
 -- Every reservation in a budget belongs to calls that have not ended, and each of these is reserved.
 -- severity: block
 with reserved as (
-    select counted.period_id, intent.lease as holder, sum(intent.reserved_usd) as usd
-    from ledger.intent
-    cross join unnest(intent.budget_periods) as counted (period_id)
-    group by counted.period_id, intent.lease
+    select counted.period_id, open.lease as holder, sum(open.reserved_usd) as usd
+    from (
+        select lease, budget_periods, reserved_usd from ledger.intent
+        union all
+        select lease, budget_periods, reserved_usd from ledger.batch where reserved_usd > 0
+    ) as open
+    cross join unnest(open.budget_periods) as counted (period_id)
+    group by counted.period_id, open.lease
 )
 select
     coalesce(lease.period_id, reserved.period_id) as period_id, coalesce(lease.open_usd, 0) as open_usd,

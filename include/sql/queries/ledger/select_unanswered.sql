@@ -1,5 +1,5 @@
--- Which of these keys have no answer that may be used.
-select wanted.key
+-- Which of these keys have no answer that may be used, and which batch is buying each.
+select wanted.key, (select batch_id from ledger.batch_key where batch_key.key = wanted.key) as batch_id
 from unnest(%(keys)s::bytea[]) as wanted (key)
 where not exists (
     select from ledger.answer

@@ -1,5 +1,6 @@
--- Which of these keys have an answer that does not fit what was asked for, and that nobody has tried to put right.
-select answer.key
+-- Which of these keys have an answer that does not fit what was asked for, and that nobody has tried to put right,
+-- and which batch is doing so.
+select answer.key, (select batch_id from ledger.batch_key where batch_key.key = answer.key) as batch_id
 from ledger.answer
 where answer.key = any(%(keys)s)
     and answer.outcome = 'invalid'

@@ -1,0 +1,128 @@
+"""`plumbline batches`: what is being bought through the Batch API, and what became of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from plumbline.cli.app import Json, Tenant, app, console, counted, print_json, say_below, working
+
+if TYPE_CHECKING:
+    from plumbline.models.batches import BatchRow
+
+batches = typer.Typer(
+    invoke_without_command=True, help="Batches at the provider: list those under way, show one, cancel it."
+)
+app.add_typer(batches, name="batches")
+
+Batch = Annotated[
+    uuid.UUID, typer.Argument(metavar="BATCH", help="Id of the batch, from `plumbline batches`.")
+]
+
+
+@batches.callback()
+def list_(
+    context: typer.Context,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """List the batches that are under way."""
+    from plumbline.models.batches import list_batches
+
+    if context.invoked_subcommand is not None:
+        if tenant is not None or as_json or every:
+            raise typer.BadParameter(f"Options come after the word {context.invoked_subcommand}.")
+        return
+    with working("batches", tenant) as (tools, run):
+        found = list_batches(tools.db, run.tenant, every=every)
+    if as_json:
+        print_json({"tenant": run.tenant, "batches": [dataclasses.asdict(batch) for batch in found]})
+    elif not found:
+        console.print("No batch is under way." if not every else "There has been no batch.")
+    else:
+        console.print(_table(found))
+
+
+@batches.command()
+def show(batch: Batch, *, tenant: Tenant = None, as_json: Json = False) -> None:
+    """Show one batch: what it holds, where it is, and how its lines ended."""
+    from plumbline.models.batches import NoSuchBatch, list_batches
+
+    with working("batches.show", tenant) as (tools, run):
+        found = list_batches(tools.db, run.tenant, batch_id=batch)
+    if not found:
+        raise NoSuchBatch(f"There is no batch {batch}: `plumbline batches --all` lists them.")
+    if as_json:
+        print_json(dataclasses.asdict(found[0]))
+    else:
+        _show(found[0])
+
+
+@batches.command()
+def cancel(batch: Batch, *, tenant: Tenant = None, as_json: Json = False) -> None:
+    """Ask for the end of a batch; what was answered is kept, and billed."""
+    from plumbline.models.batches import Work
+    from plumbline.models.batches import cancel as ask_for_its_end
+
+    with working("batches.cancel", tenant) as (tools, run):
+        asked = ask_for_its_end(Work.of(tools, run.tenant), batch)
+    if as_json:
+        print_json({"batch_id": batch, "asked": asked})
+    elif asked:
+        console.print("It ends with the next turn of whoever waits for it; what was answered is kept.")
+    else:
+        console.print("It has ended already.")
+
+
+def _table(found: list[BatchRow]) -> Table:
+    table = Table("batch", "part", "use", "lines", "state", "provider", "cost", "waiting since", box=None)
+    for batch in found:
+        part = str(batch.part) if batch.attempt == 1 else f"{batch.part} (attempt {batch.attempt})"
+        table.add_row(
+            str(batch.batch_id),
+            part,
+            batch.use,
+            f"{batch.lines:,}",
+            batch.state,
+            batch.provider_state or "",
+            _cost(batch),
+            f"{batch.since:%Y-%m-%d %H:%M}",
+        )
+    return table
+
+
+def _show(batch: BatchRow) -> None:
+    console.print(f"[bold]{batch.batch_id}[/bold]: {batch.state}")
+    say_below(f"{batch.use} by {batch.model}: {counted(batch.lines, 'line')}, {_cost(batch)}")
+    say_below(f"part {batch.part}, attempt {batch.attempt}, of plan {batch.plan_id}")
+    if batch.provider_batch_id:
+        say_below(f"at the provider {batch.provider_batch_id}: {batch.provider_state or 'not looked at yet'}")
+    if batch.not_before and batch.state == "planned":
+        say_below(f"the provider had no room; tried again after {batch.not_before:%Y-%m-%d %H:%M} UTC")
+    if batch.settled is not None:
+        ends = {
+            "settled": batch.settled,
+            "refused": batch.refused,
+            "failed": batch.failed,
+            "expired": batch.expired,
+            "unknown": batch.unknown,
+            "strange lines": batch.strange,
+            "doubled lines": batch.doubled,
+        }
+        say_below(", ".join(f"{count:,} {end}" for end, count in ends.items() if count))
+    if batch.unknown:
+        say_below("`plumbline calls unknown` lists the calls of which nothing was heard")
+    if batch.cancel_asked_at:
+        say_below(f"its end was asked for at {batch.cancel_asked_at:%Y-%m-%d %H:%M} UTC")
+    if batch.error:
+        say_below(batch.error)
+
+
+def _cost(batch: BatchRow) -> str:
+    return f"at most ${batch.cost_planned_usd:.6f}" if batch.cost_usd is None else f"${batch.cost_usd:.6f}"

@@ -1,0 +1,188 @@
+"""
+A plan on its way: each of its batches takes the next step that is open to it, and somebody is told when to come back.
+
+Whoever waits holds nothing: ids are all that is carried from one turn to the next, and a turn that was cut off, or is
+taken twice, is made good by the next one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from plumbline.core import db
+from plumbline.core.errors import Fatal, PlumblineError
+from plumbline.core.receipts import Receipt
+from plumbline.models.batches.ending import clean_up, resubmit, sweep
+from plumbline.models.batches.landing import STATES, land
+from plumbline.models.batches.polling import look
+from plumbline.models.batches.submitting import submit
+from plumbline.models.batches.work import NoSuchBatch, Work
+
+if TYPE_CHECKING:
+    from psycopg.rows import DictRow
+
+log = logging.getLogger(__name__)
+
+_STEPS = 12
+"""More steps than a batch can take in one turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """
+    How a plan stands.
+
+    `lines`: how many have which end, or `open`; an expired line that was asked for again counts as its successor.
+    `wait`: seconds after which to look again.
+    """
+
+    done: bool
+    batches: int
+    lines: Mapping[str, int]
+    cost_usd: Decimal
+    wait: float
+
+
+def advance(work: Work, plan_id: UUID) -> Progress:
+    """
+    Submit, look, land, resubmit and clean up, whatever each batch of a plan is due for; return how the plan stands.
+
+    Raises:
+        NoSuchBatch: There is no such plan.
+        PlumblineError: As drawn in `plumbline.models.errors`; the next turn goes on.
+    """
+    for _ in range(_STEPS):
+        before = [_standing(batch) for batch in batches_of(work, plan_id)]
+        failures: list[PlumblineError] = []
+        for batch in batches_of(work, plan_id):
+            try:
+                _take_steps(work, batch["batch_id"])
+            except PlumblineError as error:
+                failures.append(error)
+        if failures:
+            raise next((error for error in failures if isinstance(error, Fatal)), failures[0])
+        if before == [_standing(batch) for batch in batches_of(work, plan_id)]:
+            break
+    return progress(work, plan_id)
+
+
+def turn(work: Work, plan_ids: Sequence[UUID]) -> Receipt:
+    """
+    Advance several plans, and return a receipt: whether all are `done`, the `wait` until the next turn in seconds, and
+    how their lines stand.
+
+    Raises:
+        PlumblineError: As drawn in `plumbline.models.errors`; the next turn goes on.
+    """
+    found = [advance(work, plan_id) for plan_id in plan_ids]
+    lines: Counter[str] = Counter()
+    for one in found:
+        lines.update(one.lines)
+    done = all(one.done for one in found)
+    if found and done:
+        _sweep(work)
+    return {
+        "done": done,
+        "wait": min((one.wait for one in found if not one.done), default=0.0),
+        "batches": sum(one.batches for one in found),
+        "lines": dict(lines),
+        "batch_cost_usd": f"{sum((one.cost_usd for one in found), start=Decimal(0)):f}",
+    }
+
+
+def _sweep(work: Work) -> None:
+    """Leave nothing at the provider; what cannot be swept now, the next ones sweep."""
+    try:
+        swept = sweep(work)
+    except PlumblineError as error:
+        log.warning("files and batches that nobody needs are left at the provider for now: %s", error)
+        return
+    if swept.unknown:
+        log.warning(
+            "%d files or batches at the provider bear our mark and are not known here", len(swept.unknown)
+        )
+
+
+def watch(work: Work, plan_id: UUID) -> bool:
+    """
+    Look at the batches that are with the provider, and return whether a worker has something to do.
+
+    Raises:
+        PlumblineError: As drawn in `plumbline.models.errors`.
+    """
+    due = False
+    for batch in batches_of(work, plan_id):
+        if batch["state"] == "submitted":
+            look(work, batch["batch_id"])
+    for batch in batches_of(work, plan_id):
+        due = due or _is_due(batch)
+    # One that waits for room gets it when another has ended.
+    return due or not any(batch["state"] == "submitted" for batch in batches_of(work, plan_id))
+
+
+def progress(work: Work, plan_id: UUID) -> Progress:
+    """
+    Return how a plan stands.  Nothing is asked.
+
+    Raises:
+        NoSuchBatch: There is no such plan.
+    """
+    with work.database.transaction(work.tenant) as session:
+        plan = db.row(session, "batches/select_plan", plan_id=plan_id)
+    if plan is None:
+        raise NoSuchBatch(f"There is no plan {plan_id}.")
+    found = batches_of(work, plan_id)
+    lines: Counter[str] = Counter()
+    for batch in found:
+        if batch["settled"] is None:
+            lines["open"] += batch["lines"]
+        else:
+            lines.update({state: batch[state] for state in STATES if batch[state]})
+    lines["expired"] -= sum(batch["lines"] for batch in found if batch["parent"])
+    waits = [batch["wait"] for batch in found if batch["state"] == "planned" and (batch["wait"] or 0) > 0]
+    return Progress(
+        plan["state"] == "done",
+        len(found),
+        {state: count for state, count in lines.items() if count},
+        sum((batch["cost_usd"] or Decimal(0) for batch in found), start=Decimal(0)),
+        max(work.endpoint.batches.look_every, min(waits, default=0.0) if _only_waits(found) else 0.0),
+    )
+
+
+def batches_of(work: Work, plan_id: UUID) -> list[DictRow]:
+    """Return the batches of a plan."""
+    with work.database.transaction(work.tenant) as session:
+        return db.rows(session, "batches/select_plan_batches", plan_id=plan_id)
+
+
+def _take_steps(work: Work, batch_id: UUID) -> None:
+    state = work.batch(batch_id)["state"]
+    if state in ("planned", "uploading", "submitting"):
+        submit(work, batch_id)
+    elif state == "submitted":
+        look(work, batch_id)
+    elif state == "ended":
+        land(work, batch_id)
+    else:
+        resubmit(work, batch_id)
+        clean_up(work, batch_id)
+
+
+def _is_due(batch: DictRow) -> bool:
+    if batch["state"] in ("landed", "failed"):
+        return batch["cleaned_at"] is None or bool(batch["resubmits"])
+    return batch["state"] == "ended" or (batch["wait"] is not None and batch["wait"] <= 0)
+
+
+def _only_waits(found: list[DictRow]) -> bool:
+    return all(batch["cleaned_at"] is not None or batch["state"] == "planned" for batch in found)
+
+
+def _standing(batch: DictRow) -> tuple[object, ...]:
+    return batch["batch_id"], batch["state"], batch["cleaned_at"], batch["resubmits"], batch["input_file_id"]

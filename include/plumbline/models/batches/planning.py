@@ -1,0 +1,388 @@
+"""
+A plan of what to buy in batches: a stream of requests in, parts that the provider will take out.
+
+Promises:
+
+- A key is in one place: answered, bought by a single call, or in one line of one batch (`ledger.batch_key`).
+- Calls are written when the plan is complete, all in one transaction; a plan that was cut off left no call, and its
+  lines are swept by whoever plans next, or wants one of its keys.
+- Memory is flat: lines are written page by page.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from decimal import Decimal
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from plumbline.core import db
+from plumbline.core.arrays import bytea_array, integer_array
+from plumbline.core.db import Database
+from plumbline.core.errors import Passing
+from plumbline.core.receipts import Run
+from plumbline.core.tokenizer import EMBEDDING_ENCODING, tokenizer
+from plumbline.models.asking import fitting_tokens, mending, minimised
+from plumbline.models.batches import budgets
+from plumbline.models.batches.lines import Line, Part, written
+from plumbline.models.calls import About, PromptRef
+from plumbline.models.caps import require_within
+from plumbline.models.chatting import Chatting
+from plumbline.models.conversation import ChatRequest, body_of, texts_of
+from plumbline.models.embeddings import Embedding
+from plumbline.models.endpoints import Endpoint
+from plumbline.models.errors import BudgetExhausted, InputRefused, StillUnusable
+from plumbline.models.identity import Keys
+from plumbline.models.ledger import unusable_lately
+from plumbline.models.moderating import Moderation
+from plumbline.models.prices import PriceList, price_list
+from plumbline.models.requests import Input, full_requests
+from plumbline.models.reserving import RoomIsShort, give_back, note_refusal
+from plumbline.models.sessions import HeldSession
+from plumbline.models.uses import lifetime
+from plumbline.privacy.minimise import Minimiser
+
+if TYPE_CHECKING:
+    from psycopg.rows import DictRow
+
+    from plumbline.core.db import Session
+
+_PAGE = 1_024
+"""Inputs that are looked up, and written, in one transaction."""
+
+# The arrays are in binary form already: as `bytea`, the driver hands them over as they are.
+_COLUMNS = ("uuid", "uuid", "text", "bytea", "bytea", "int4", "bytea", "uuid", "text", "text")
+
+
+class PlanLost(Passing):
+    """The plan was taken for dead while it was written, because the database was away; begin it anew."""
+
+
+class BatchPlan:
+    """
+    What a step wants bought in batches, for a `with` block; leaving it writes the calls.  For one thread.
+
+    After an error nothing of it is left.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        run: Run,
+        endpoint: Endpoint,
+        kind: type[Chatting | Embedding | Moderation],
+        *,
+        use: str,
+        prompt: PromptRef | None,
+        sensitivity: str,
+        minimiser: Minimiser,
+    ) -> None:
+        self._minimiser = minimiser
+        self._periods: list[int] = []
+        self.plan_id = uuid.uuid4()
+        self.requested = self.answered = self.under_way = 0
+        self.parts: list[Part] = []
+        self._database, self._run, self._endpoint, self._kind = database, run, endpoint, kind
+        self._use, self._prompt, self._sensitivity = use, prompt, sensitivity
+        self._session = HeldSession(database, run.tenant)
+        self._prices: PriceList | None = None
+        self._wanted: list[tuple[Input, About]] = []
+        self._changed: set[int] = set()
+        if kind is Chatting:
+            self._service: Chatting | Embedding | Moderation = Chatting(endpoint, run.tenant)
+            self._keys: Keys | None = None
+        else:
+            self._service = (Embedding if kind is Embedding else Moderation)(
+                endpoint, run.tenant, self._session
+            )
+            parameters = Embedding.parameters(endpoint) if kind is Embedding else {}
+            self._keys = Keys(run.tenant, use, endpoint.model, parameters)
+
+    def __enter__(self) -> Self:
+        """
+        Look up the price, sweep what dead plans have left, and begin.
+
+        Raises:
+            PriceUnknown: The model has no price in batches.
+            StillUnusable: The last answer could not be used: fifty thousand more would be paid for too.
+        """
+        self._require_usable_answers()
+        chat = self._kind is Chatting
+        prices = price_list(self._database, self._endpoint.model, "batch")
+        if chat:
+            prices.most(1, 1)  # a model without a price for its answers is not asked
+        self._prices = prices
+        try:
+            with self._session.transaction() as session:
+                db.run(session, "batches/delete_dead_plans")
+                self._begin(session, prices)
+        except BaseException:
+            self._session.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write the calls; or, after an error, nothing."""
+        try:
+            if kind is None:
+                self._write()
+                self._seal()
+        except BaseException as late:
+            error = late
+            raise
+        finally:
+            if error is not None and isinstance(error, Exception):
+                with self._session.transaction() as session:
+                    db.run(session, "batches/delete_plan", plan_id=self.plan_id)
+            elif self._periods:
+                with self._session.transaction() as session:
+                    give_back(session, self._periods, self._session.holder)
+            self._session.close()
+
+    @property
+    def lines(self) -> int:
+        """Requests that will be bought."""
+        return sum(part.lines for part in self.parts)
+
+    @property
+    def cost_usd(self) -> Decimal:
+        """The most that they can cost, in US dollars."""
+        return sum((self._worst(part) for part in self.parts), start=Decimal(0))
+
+    def ask(self, request: ChatRequest, *, user: str | None = None, session: str | None = None) -> bytes:
+        """
+        Take a request for the chat model and return the key of its answer; see `ChatStream.add`.
+
+        Raises:
+            InputRefused: It is longer than the model reads, or than a batch may be.
+        """
+        request = minimised(request, self._minimiser)
+        tokens = fitting_tokens(self._endpoint, request)
+        require_within(self._use, tokens, request.max_output_tokens)
+        sha = self._prompt.sha256 if self._prompt else b""
+        keys = Keys(self._run.tenant, self._use, self._endpoint.model, request.parameters, sha)
+        key = keys.of(texts_of(request.messages))
+        about = About(tokens_out=request.max_output_tokens, user=user, session=session)
+        self._take(Input(key, body_of(self._endpoint.model, request).decode(), tokens), about)
+        return key
+
+    def add(self, text: str, tokens: int) -> bytes:
+        """
+        Take a text to embed, or to moderate, and return the key of its answer; see `TextStream.add`.
+
+        Raises:
+            InputRefused: It is empty, or longer than the model reads.
+        """
+        if self._keys is None:
+            raise TypeError("a plan of chat requests takes no texts")
+        given, text = text, self._minimiser.minimise(text)
+        limit = self._endpoint.limits.tokens_an_input
+        if text is not given:
+            tokens = tokenizer(EMBEDDING_ENCODING).count(text)
+        if not text:
+            raise InputRefused("An empty text cannot be sent to a model.")
+        if tokens > limit:
+            raise InputRefused(
+                f"A text of {tokens} tokens cannot be sent: {self._endpoint.model} reads {limit}."
+            )
+        require_within(self._use, tokens)
+        key = self._keys.of(text)
+        self._take(Input(key, text, tokens), About())
+        return key
+
+    def _require_usable_answers(self) -> None:
+        if self._kind is Embedding and lifetime(self._use) is None:
+            call_id = unusable_lately(self._database, self._run.tenant, self._endpoint, self._use)
+            if call_id is not None:
+                raise StillUnusable(call_id, self._use, self._endpoint.label)
+
+    def _take(self, item: Input, about: About) -> None:
+        self.requested += 1
+        self._wanted.append((item, about))
+        if len(self._wanted) >= _PAGE:
+            self._write()
+
+    def _write(self) -> None:
+        """Write the lines of a page, in one transaction with the claims of their keys."""
+        if not self._wanted:
+            return
+        wanted = {item.key: (item, about) for item, about in reversed(self._wanted)}
+        doubled, self._wanted = len(self._wanted) - len(wanted), []
+        with self._session.transaction() as session:
+            budgets.join(session, self._run.tenant, self._endpoint.model, alone=False)
+            keys = bytea_array(list(wanted))
+            found = db.rows(session, "batches/select_standing", keys=keys, model=self._endpoint.model)
+            lines = self._lines([(*wanted[bytes(row["key"])], row) for row in found if _open(row)])
+            self._insert(session, lines)
+        self.under_way += doubled + sum(row["under_way"] for row in found)
+        self.answered += sum(not row["under_way"] and not _open(row) for row in found)
+
+    def _lines(self, wanted: Sequence[tuple[Input, About, DictRow]]) -> list[Line]:
+        if self._kind is not Chatting:
+            waiting = [item for item, _, _ in wanted]
+            return [
+                self._line(items, About())
+                for items in full_requests(waiting, self._endpoint.limits, rest=True)
+            ]
+        return [
+            self._line(
+                [item if row["mends"] is None else mending(item, row["body"])],
+                About(about.tokens_out, row["mends"], about.user, about.session),
+            )
+            for item, about, row in wanted
+        ]
+
+    def _line(self, items: Sequence[Input], about: About) -> Line:
+        keys, tokens = [item.key for item in items], [item.tokens for item in items]
+        body = self._service.body(items)
+        return Line(
+            uuid.uuid4(), keys, tokens, body, about.tokens_out, about.mends, about.user, about.session
+        )
+
+    def _insert(self, session: Session, lines: Sequence[Line]) -> None:
+        if not lines:
+            return
+        placed = [(self._place(line), line) for line in lines]
+        for number in sorted(self._changed):
+            self._write_part(session, self.parts[number - 1])
+        self._changed.clear()
+        db.run(session, "batches/create_incoming")
+        with session.cursor().copy(db.query("batches/copy_incoming")) as copy:
+            copy.set_types(_COLUMNS)
+            for batch_id, line in placed:
+                copy.write_row(
+                    (
+                        batch_id,
+                        line.call_id,
+                        self._run.tenant,
+                        bytes(bytea_array(line.keys)),
+                        bytes(integer_array(line.tokens)),
+                        line.tokens_out,
+                        line.request,
+                        line.mends,
+                        line.user,
+                        line.session,
+                    )
+                )
+        db.run(session, "batches/insert_lines")
+
+    def _place(self, line: Line) -> uuid.UUID:
+        """Return the part that a line goes to: the last one, or a new one when that is full."""
+        limits = self._endpoint.batches
+        size = len(written(line.call_id, f"/v1{self._service.path}", line.request))
+        if size > limits.bytes:
+            raise InputRefused(f"A request of {size} bytes is longer than a batch may be ({limits.bytes}).")
+        enqueued = limits.enqueued_tokens.get(self._endpoint.model)
+        if not self.parts or not self.parts[-1].takes(line, size, limits, enqueued):
+            self.parts.append(Part(len(self.parts) + 1))
+        part = self.parts[-1]
+        part.add(line, size)
+        self._changed.add(part.number)
+        return part.batch_id
+
+    def _seal(self) -> None:
+        """
+        Write the calls of all parts, and reserve what they can cost: all of it, or nothing.
+
+        Raises:
+            BudgetExhausted: A budget has no room for it.
+            PlanLost: The plan was taken for dead meanwhile.
+        """
+        try:
+            try:
+                self._seal_once(alone=False)
+            except RoomIsShort:
+                self._seal_once(alone=True)
+        except BudgetExhausted as refused:
+            with self._session.transaction() as session:
+                note_refusal(session, refused)
+            raise
+
+    def _seal_once(self, *, alone: bool) -> None:
+        ids = [part.batch_id for part in self.parts]
+        with self._session.transaction() as session:
+            limited = budgets.join(session, self._run.tenant, self._endpoint.model, alone=alone)
+            sealed = db.run(
+                session,
+                "batches/update_plan_sealed",
+                plan_id=self.plan_id,
+                state="planned" if ids else "done",
+                requested=self.requested,
+                answered=self.answered,
+                under_way=self.under_way,
+            )
+            if not sealed:
+                raise PlanLost(
+                    "The plan was taken for dead, because the database was away: it is begun anew."
+                )
+            if ids and limited:
+                worst = {part.batch_id: self._worst(part) for part in self.parts}
+                self._periods = budgets.reserve(
+                    session, self._run, self._use, worst, holder=self._session.holder, alone=alone
+                )
+            db.run(session, "batches/update_called", batch_ids=ids)
+            db.run(session, "batches/insert_calls", batch_ids=ids)
+
+    def _worst(self, part: Part) -> Decimal:
+        if self._prices is None:
+            raise RuntimeError("a plan is used in a `with` block")
+        return self._prices.cost(part.tokens, tokens_out=part.tokens_out)
+
+    def _write_part(self, session: Session, part: Part) -> None:
+        db.run(
+            session,
+            "batches/upsert_batch",
+            batch_id=part.batch_id,
+            plan_id=self.plan_id,
+            tenant=self._run.tenant,
+            part=part.number,
+            attempt=1,
+            parent=None,
+            lines=part.lines,
+            inputs=part.inputs,
+            bytes=part.bytes,
+            tokens=part.tokens,
+            tokens_out=part.tokens_out,
+            cost_usd=self._worst(part),
+        )
+
+    def _begin(self, session: Session, prices: PriceList) -> None:
+        run, endpoint, prompt = self._run, self._endpoint, self._prompt
+        db.run(
+            session,
+            "batches/insert_plan",
+            plan_id=self.plan_id,
+            tenant=run.tenant,
+            use=self._use,
+            route=f"/v1{self._service.path}",
+            endpoint=endpoint.name,
+            region=endpoint.region,
+            model=endpoint.model,
+            answers_as=endpoint.answers_as,
+            dimensions=self._service.dimensions,
+            prompt_name=prompt.name if prompt else None,
+            prompt_version=prompt.version if prompt else None,
+            prompt_sha256=prompt.sha256 if prompt else None,
+            prompt_approver=prompt.approver if prompt else None,
+            sensitivity=self._sensitivity,
+            usd_per_million_in=prices.input,
+            usd_per_million_out=prices.output or 0,
+            usd_per_million_cached=prices.cached_input,
+            holder=self._session.holder,
+            project=run.project,
+            team=run.team,
+            trace_id=run.trace_id,
+            dag_id=run.dag_id,
+            dag_run_id=run.dag_run_id,
+            task_id=run.task_id,
+            run_id=run.run_id,
+            code_version=run.code_version,
+        )
+
+
+def _open(row: DictRow) -> bool:
+    """Whether a key is to be bought: it has no answer, or one that may be put right, and nobody is at it."""
+    return not row["under_way"] and (not row["answered"] or row["mends"] is not None)

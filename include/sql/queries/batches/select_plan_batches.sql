@@ -1,0 +1,9 @@
+-- The batches of a plan, in the order in which they are worked on.
+select
+    batch.*, extract(epoch from not_before - clock_timestamp())::double precision as wait,
+    exists (
+        select from ledger.batch_line as line where line.batch_id = batch.batch_id and line.left_as = 'expired'
+    ) as resubmits
+from ledger.batch
+where plan_id = %(plan_id)s
+order by part, attempt

@@ -1,0 +1,6 @@
+-- Every part of a plan has ended.
+update ledger.batch_plan
+set state = 'done', done_at = clock_timestamp()
+where plan_id = %(plan_id)s
+    and state = 'planned'
+    and not exists (select from ledger.batch where batch.plan_id = batch_plan.plan_id and cleaned_at is null)

@@ -1,0 +1,629 @@
+"""Batches: planned, submitted, landed; killed, doubled, lost and expired on the way; and paid for once."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from tests.sql.models.batch_provider import (
+    MODEL,
+    BatchProvider,
+    Line,
+    all_answered,
+    answered,
+    batch_provider,
+    failed,
+)
+from tests.sql.models.conftest import QUICK, Book
+
+from plumbline.core.connections import Connection
+from plumbline.core.receipts import Run
+from plumbline.core.tools import Tools
+from plumbline.models import ChatRequest, Door, Message, Schema, list_unknown, release_call
+from plumbline.models.batches import (
+    BatchPlan,
+    Progress,
+    Work,
+    advance,
+    cancel,
+    landing,
+    progress,
+    submitting,
+    sweep,
+    watch,
+)
+from plumbline.models.batches.landing import land
+from plumbline.models.batches.polling import look
+from plumbline.models.batches.provider import Provider
+from plumbline.models.batches.submitting import submit
+from plumbline.models.endpoints import Endpoint, connected
+from plumbline.models.errors import InBatch, ProviderUnreachable, StillUnusable, Unreconciled
+from plumbline.provenance.checks import perform
+
+SCHEMA = Schema(
+    "label",
+    {
+        "type": "object",
+        "properties": {"label": {"type": "string"}},
+        "required": ["label"],
+        "additionalProperties": False,
+    },
+)
+USE = "classify_ticket"
+PRICE = Decimal("0.0000003")
+"""Of a line: 100 tokens in at 0.002 USD a million, and 10 out at 0.01."""
+
+
+def question(number: int) -> ChatRequest:
+    """A question like the others."""
+    return ChatRequest((Message("user", f"Ticket {number}"),), 10, SCHEMA)
+
+
+@pytest.fixture
+def provider() -> Iterator[BatchProvider]:
+    """A provider of batches."""
+    with batch_provider() as made:
+        yield made
+
+
+@pytest.fixture
+def endpoint(provider: BatchProvider) -> Endpoint:
+    """Where it is; parts of three lines."""
+    extra = {
+        "embedding_model": MODEL,
+        "dimensions": 4,
+        "inputs_per_request": 2,
+        "chat_model": MODEL,
+        "moderation_model": MODEL,
+        "batch_requests": 3,
+    }
+    return connected(Connection(kind="openai", host=provider.url, password="sk-tests", extra=extra))
+
+
+@pytest.fixture
+def priced(book: Book) -> Book:
+    """The book, with the price of the model in batches, and one by one."""
+    for service, kind, price in (
+        ("batch", "input", "0.002"),
+        ("batch", "output", "0.01"),
+        ("standard", "input", "0.004"),
+        ("standard", "output", "0.02"),
+    ):
+        book.change(
+            "insert into ledger.price values (%s, %s, %s, '2026-01-01', %s, 'tests')",
+            MODEL,
+            service,
+            kind,
+            price,
+        )
+    return book
+
+
+@pytest.fixture
+def door(tools: Tools, run: Run, endpoint: Endpoint, priced: Book) -> Door:
+    """The door to that provider."""
+    assert priced
+    return Door(tools, run, endpoint=endpoint, policy=QUICK)
+
+
+@pytest.fixture
+def work(tools: Tools, run: Run, endpoint: Endpoint) -> Work:
+    """Whoever works on the batches."""
+    return Work.of(tools, run.tenant, endpoint, QUICK)
+
+
+@pytest.fixture
+def plan(door: Door) -> Callable[..., BatchPlan]:
+    """Plan so many questions."""
+
+    def made(count: int, first: int = 0) -> BatchPlan:
+        with door.chat_batch(USE) as planned:
+            for number in range(first, first + count):
+                planned.ask(question(number))
+        return planned
+
+    return made
+
+
+def finish(work: Work, plan_id: UUID) -> Progress:
+    """Take turns until the plan is done."""
+    for _ in range(20):
+        found = advance(work, plan_id)
+        if found.done:
+            return found
+    raise AssertionError(f"the plan does not end: {found}")
+
+
+def only_batch(book: Book) -> UUID:
+    """The one batch there is."""
+    ((batch_id,),) = book.rows("select batch_id from ledger.batch")
+    found: UUID = batch_id
+    return found
+
+
+def left(book: Book) -> tuple[int, int]:
+    """Lines and claims that are left."""
+    return book.rows(
+        "select (select count(*) from ledger.batch_line), (select count(*) from ledger.batch_key)"
+    )[0]
+
+
+def test_every_line_is_bought_once_at_the_batch_price_and_nothing_is_left_behind(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book, door: Door
+) -> None:
+    """Seven lines, three a batch: the bill at the provider is the book."""
+    planned = plan(7)
+    assert [3, 3, 1] == [part.lines for part in planned.parts]
+    assert {"reserved": 7} == priced.states()
+
+    found = finish(work, planned.plan_id)
+
+    assert {"settled": 7} == found.lines == priced.states()
+    assert 7 * PRICE == found.cost_usd == priced.rows("select sum(cost_usd) from ledger.call")[0][0]
+    assert 7 == provider.billed == priced.answers
+    assert (0, 0) == left(priced)
+    assert {} == provider.files
+    assert {"label": "billing"} == door.chat(USE, question(3)).content
+
+
+def test_what_is_answered_or_under_way_is_not_planned_again(
+    plan: Callable[..., BatchPlan], work: Work, priced: Book
+) -> None:
+    """The second plan finds two lines under way, the third finds them answered."""
+    first = plan(2)
+    second = plan(3)
+    assert (2, 0, 1) == (second.under_way, second.answered, second.lines)
+
+    finish(work, first.plan_id)
+    finish(work, second.plan_id)
+
+    assert (0, 3, 0) == ((third := plan(3)).under_way, third.answered, third.lines)
+    assert progress(work, third.plan_id).done
+    assert {"settled": 3} == priced.states()
+
+
+def test_a_single_call_does_not_buy_what_a_batch_is_buying(
+    plan: Callable[..., BatchPlan], door: Door
+) -> None:
+    """It says which batch, and passes when that has landed."""
+    planned = plan(1)
+
+    with pytest.raises(InBatch, match=str(planned.parts[0].batch_id)):
+        door.chat(USE, question(0))
+
+
+def test_a_plan_that_was_cut_off_leaves_nothing_and_keeps_nobody_from_buying(
+    door: Door, priced: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lines go when somebody wants one of them, or plans."""
+    monkeypatch.setattr("plumbline.models.batches.planning._PAGE", 1)
+    dead = door.chat_batch(USE).__enter__()
+    dead.ask(question(0))
+    assert (1, 1) == left(priced)
+    dead._session.close()  # what the end of a process does
+
+    with door.chat_batch(USE) as planned:
+        planned.ask(question(0))
+
+    assert (1, 1) == left(priced)
+    assert [("planned",)] == priced.rows("select state from ledger.batch_plan")
+    assert {"reserved": 1} == priced.states()
+
+
+def test_an_error_within_a_plan_leaves_nothing_of_it(door: Door, priced: Book) -> None:
+    """All of it, or nothing."""
+    planned = door.chat_batch(USE)
+    planned.__enter__()
+    planned.ask(question(0))
+    planned.__exit__(ValueError, ValueError("no"), None)
+
+    assert [(0,)] == priced.rows("select count(*) from ledger.batch_plan")
+    assert {} == priced.states()
+
+
+def test_an_answer_that_does_not_fit_is_put_right_once_by_the_next_plan(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """The second batch shows the model its answer; there is no third."""
+    provider.answer = lambda lines: ([answered(line, "nonsense") for line in lines], [], "completed")
+    finish(work, plan(1).plan_id)
+    provider.answer = all_answered
+
+    mended = plan(1)
+    finish(work, mended.plan_id)
+
+    assert 1 == mended.lines
+    assert [("invalid", False), ("answered", True)] == priced.calls("outcome, mends is not null")
+    assert 0 == plan(1).lines
+
+
+def test_embeddings_and_moderations_travel_in_batches_too(
+    door: Door, work: Work, priced: Book, provider: BatchProvider
+) -> None:
+    """Five texts, two a request."""
+    with door.embedding_batch("embed_chunk") as vectors:
+        for number in range(5):
+            vectors.add(f"text {number}", 3)
+    with door.moderation_batch("ticket") as judged:
+        judged.add("text", 3)
+    assert 3 == vectors.lines
+
+    finish(work, vectors.plan_id)
+    finish(work, judged.plan_id)
+
+    assert {"settled": 4} == priced.states()
+    assert 6 == priced.answers
+    assert 4 == provider.billed
+    assert [(5,)] == priced.rows("select count(vector) from ledger.answer")
+
+
+@pytest.mark.parametrize("dropped", ["POST /v1/batches", "POST /v1/files"])
+def test_an_answer_that_is_dropped_makes_no_second_batch(
+    dropped: str, plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """The batch is found by its metadata, page after page of the provider's list; a file too many is deleted."""
+    others = [provider.create({"metadata": None}) for _ in range(5)]
+    provider.faults = [(dropped, "drop")]
+    planned = plan(2)
+    if dropped.endswith("batches"):
+        with pytest.raises(ProviderUnreachable):
+            advance(work, planned.plan_id)
+        assert {"sent": 2} == priced.states()
+
+    finish(work, planned.plan_id)
+    sweep(work)
+
+    assert 1 == len(provider.batches) - len(others)
+    assert {"settled": 2} == priced.states()
+    assert 2 == provider.billed
+    assert {} == provider.files
+
+
+def test_only_an_exhausted_and_aged_list_permits_a_new_submission(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """A worker died before the provider heard of it: nobody knows, until its list is old enough to be believed."""
+    planned = plan(1)
+    provider.faults = [("POST /v1/batches", 502)]
+    with pytest.raises(ProviderUnreachable):
+        advance(work, planned.plan_id)
+
+    assert not advance(work, planned.plan_id).done
+    assert [("submitting",)] == priced.rows("select state from ledger.batch")
+    assert {} == provider.batches
+
+    priced.change("update ledger.batch set intended_at = intended_at - interval '1 hour'")
+    provider.faults = [("GET /v1/batches", 400)]
+    with pytest.raises(Exception, match="HTTP 400"):
+        advance(work, planned.plan_id)
+    assert {} == provider.batches
+
+    finish(work, planned.plan_id)
+    assert 1 == len(provider.batches) == provider.billed
+
+
+def test_a_batch_that_the_provider_refuses_was_not_billed(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """Its calls are refused, its keys free, its file deleted."""
+    provider.faults = [("POST /v1/batches", 400)]
+    found = finish(work, plan(2).plan_id)
+
+    assert {"refused": 2} == found.lines == priced.states()
+    assert (0, 0) == left(priced)
+    assert {} == provider.files
+
+
+def test_too_many_enqueued_tokens_are_a_wait_and_no_failure(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """The provider fails the batch for want of room; it is planned again, with a new file, after a while."""
+    provider.answer = lambda _: ([], [], "failed")
+    planned = plan(1)
+    submit(work, only_batch(priced))
+    (card,) = provider.batches.values()
+    card["errors"] = {"data": [{"code": "token_limit_exceeded"}]}
+
+    found = advance(work, planned.plan_id)
+
+    assert {"open": 1} == found.lines
+    assert found.wait > 100
+    assert {"reserved": 1} == priced.states()
+    assert not watch(work, planned.plan_id) or [("planned",)] == priced.rows("select state from ledger.batch")
+
+    provider.answer = all_answered
+    priced.change("update ledger.batch set not_before = now()")
+    assert {"settled": 1} == finish(work, planned.plan_id).lines
+    sweep(work)
+    assert {} == provider.files
+
+
+def test_a_late_look_at_an_earlier_attempt_does_not_undo_the_next_one(
+    plan: Callable[..., BatchPlan],
+    work: Work,
+    provider: BatchProvider,
+    priced: Book,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A trigger saw the batch fail for want of room; before it says so, a worker has submitted it again."""
+    planned = plan(1)
+    batch_id = only_batch(priced)
+    submit(work, batch_id)
+    (first,) = provider.batches.values()
+    first |= {"status": "failed", "errors": {"data": [{"code": "token_limit_exceeded"}]}}
+    asked = Provider.batch
+
+    def slowly(self: Provider, provider_id: str) -> dict[str, Any]:
+        card = asked(self, provider_id)
+        monkeypatch.setattr(Provider, "batch", asked)
+        look(work, batch_id)
+        priced.change("update ledger.batch set not_before = now()")
+        submit(work, batch_id)
+        return card
+
+    monkeypatch.setattr(Provider, "batch", slowly)
+    look(work, batch_id)
+
+    assert [("submitted",)] == priced.rows("select state from ledger.batch")
+    assert {"settled": 1} == finish(work, planned.plan_id).lines
+    assert (2, 1) == (len(provider.batches), provider.billed)
+
+
+def test_a_part_waits_for_room_among_the_enqueued_tokens_of_its_model(
+    tools: Tools, run: Run, provider: BatchProvider, priced: Book
+) -> None:
+    """The next part is submitted when the one before has ended."""
+    extra = {"chat_model": MODEL, "batch_requests": 1, "batch_enqueued_tokens": {MODEL: 100}}
+    named = Connection(kind="openai", host=provider.url, password="sk-tests", extra=extra)
+    endpoint, provider.ready = connected(named), False
+    with Door(tools, run, endpoint=endpoint).chat_batch(USE) as planned:
+        for number in range(3):
+            planned.ask(question(number))
+    work = Work.of(tools, run.tenant, endpoint, QUICK)
+    assert 50 < planned.parts[0].tokens < 100
+
+    advance(work, planned.plan_id)
+    assert 1 == len(provider.batches)
+
+    provider.ready = True
+    assert {"settled": 3} == finish(work, planned.plan_id).lines
+    assert 3 == len(provider.batches) == priced.answers
+
+
+def test_doubled_strange_and_lost_lines_never_settle_twice(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book, tools: Tools
+) -> None:
+    """They are counted; the lost one is unknown, and a person decides."""
+
+    def answer(lines: list[Line]) -> tuple[list[Any], list[Any], str]:
+        first, second, _ = sorted(lines, key=lambda line: str(line["body"]["messages"]))
+        stranger = {**answered(first), "custom_id": str(uuid4())}
+        output = [
+            answered(first),
+            b"",
+            b"no json",
+            answered(first),
+            stranger,
+            answered({**first, "custom_id": "me"}),
+        ]
+        return output, [failed(second, "invalid_request", 400), failed(first, "late", 500)], "completed"
+
+    provider.answer = answer
+    planned = plan(3)
+
+    assert {"settled": 1, "refused": 1, "unknown": 1} == finish(work, planned.plan_id).lines
+    assert [(3, 2)] == priced.rows("select strange, doubled from ledger.batch")
+    assert 1 == priced.answers
+    (lost,) = list_unknown(tools, tenant="main")
+    with pytest.raises(InBatch, match="plumbline calls unknown"):
+        Door(tools, Run("main", "again"), endpoint=work.endpoint).chat(USE, question(2))
+
+    assert release_call(tools, lost.call_id, billed=False, by="Ada", tenant="main") == 0
+    assert {"settled": 1, "refused": 1, "failed": 1} == priced.states()
+    assert (0, 0) == left(priced)
+    assert 1 == plan(3).lines - 1
+
+
+def test_an_answer_of_no_use_is_booked_and_not_kept(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """Another model answered: it was billed all the same."""
+
+    def answer(lines: list[Line]) -> tuple[list[Any], list[Any], str]:
+        one = answered(lines[0])
+        one["response"]["body"]["model"] = "another"
+        return [one], [], "completed"
+
+    provider.answer = answer
+    found = finish(work, plan(1).plan_id)
+
+    assert ({"failed": 1}, PRICE) == (found.lines, found.cost_usd)
+    assert 0 == priced.answers
+
+
+def test_after_an_embedding_of_no_use_no_more_are_planned_for_a_day(
+    door: Door, work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """The vectors had another length: all of them would be paid for and thrown away."""
+
+    def answer(lines: list[Line]) -> tuple[list[Any], list[Any], str]:
+        found = [answered(line) for line in lines]
+        found[0]["response"]["body"]["data"][0]["embedding"] = [1.0]
+        return found, [], "completed"
+
+    provider.answer = answer
+    with door.embedding_batch("embed_chunk") as planned:
+        planned.add("text", 3)
+    finish(work, planned.plan_id)
+    assert {"failed": 1} == priced.states()
+
+    with pytest.raises(StillUnusable):
+        door.embedding_batch("embed_chunk").__enter__()
+
+
+def test_only_what_expired_is_asked_for_again(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """As a new batch that names its parent, with calls of its own; the expired ones cost nothing."""
+    provider.answer = lambda lines: (
+        [answered(lines[0])],
+        [failed(line, "batch_expired") for line in lines[1:]],
+        "expired",
+    )
+    planned = plan(3)
+    found = finish(work, planned.plan_id)
+
+    assert {"settled": 3} == found.lines
+    assert [(1, False, 3), (2, True, 2), (3, True, 1)] == priced.rows(
+        "select attempt, parent is not null, lines from ledger.batch order by attempt"
+    )
+    assert {"settled": 3, "expired": 3} == priced.states()
+    assert 3 * PRICE == priced.rows("select sum(cost_usd) from ledger.call")[0][0]
+    assert (0, 0) == left(priced)
+
+
+def test_what_expires_again_and_again_is_given_up(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """After three attempts its keys are free."""
+    provider.answer = lambda lines: ([], [failed(line, "batch_expired") for line in lines], "expired")
+
+    assert {"expired": 2} == finish(work, plan(2).plan_id).lines
+    assert {"expired": 6} == priced.states()
+    assert (0, 0) == left(priced)
+
+
+def test_a_landing_that_was_cut_off_goes_on_where_it_was(
+    plan: Callable[..., BatchPlan],
+    work: Work,
+    provider: BatchProvider,
+    priced: Book,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Lines that have ended are not ended again, and are not strangers."""
+    monkeypatch.setattr(landing, "PAGE", 1)
+    planned = plan(3)
+    batch_id = only_batch(priced)
+    submit(work, batch_id)
+    look(work, batch_id)
+    end, ends = landing._Landing.end, []
+
+    def cut_off(self: Any, results: Any, heard: Any) -> None:
+        if ends:
+            raise KeyboardInterrupt
+        ends.append(1)
+        end(self, results, heard)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(landing._Landing, "end", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            land(work, batch_id)
+    assert {"settled": 1, "sent": 2} == priced.states()
+
+    finish(work, planned.plan_id)
+
+    assert {"settled": 3} == priced.states()
+    assert [(0, 0)] == priced.rows("select strange, doubled from ledger.batch")
+    assert 3 == provider.billed == priced.answers
+
+
+def test_two_workers_at_once_change_nothing(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """Each takes turns until the plan is done; every line is bought and settled once."""
+    planned = plan(9)
+    failures: list[BaseException] = []
+
+    def turns() -> None:
+        try:
+            for _ in range(50):
+                if advance(work, planned.plan_id).done:
+                    return
+        except BaseException as error:  # noqa: BLE001 - the test looks at it
+            failures.append(error)
+
+    workers = [threading.Thread(target=turns) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+
+    assert [] == failures
+    assert {"settled": 9} == finish(work, planned.plan_id).lines == priced.states()
+    assert (3, 9) == (len(provider.batches), provider.billed)
+    assert 9 * PRICE == priced.rows("select sum(cost_usd) from ledger.batch")[0][0]
+
+
+def test_a_batch_that_does_not_add_up_does_not_land(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """Somebody took a call out of the book."""
+    assert provider.ready
+    planned = plan(2)
+    priced.change("delete from ledger.call where ctid in (select ctid from ledger.call limit 1)")
+
+    with pytest.raises(Unreconciled):
+        finish(work, planned.plan_id)
+    assert [("ended",)] == priced.rows("select state from ledger.batch")
+
+
+def test_a_batch_is_cancelled_before_and_after_it_was_submitted(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """Before: nothing of it was sent.  After: what the provider does not have was not answered, and it says so."""
+    before = plan(1)
+    assert cancel(work, before.parts[0].batch_id)
+    assert {"failed": 1} == finish(work, before.plan_id).lines
+    assert {} == provider.batches
+
+    provider.ready = False
+    after = plan(1, first=1)
+    advance(work, after.plan_id)
+    assert cancel(work, after.parts[0].batch_id)
+    advance(work, after.plan_id)
+    assert ["cancelled"] == [card["status"] for card in provider.batches.values()]
+    assert {"unknown": 1} == finish(work, after.plan_id).lines
+    assert {"failed": 1, "unknown": 1} == priced.states()
+
+
+def test_the_file_carries_our_id_and_the_lines_ours(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """So that both are found again, whatever dies."""
+    provider.ready = False
+    planned = plan(2)
+    advance(work, planned.plan_id)
+    ((name, content),) = provider.files.values()
+    (card,) = provider.batches.values()
+    batch_id = str(planned.parts[0].batch_id)
+
+    assert f"plumbline-{batch_id}.jsonl" == name
+    assert {"plumbline_batch": batch_id} == card["metadata"]
+    lines = [json.loads(line) for line in content.splitlines()]
+    assert {line["custom_id"] for line in lines} == {str(row[0]) for row in priced.calls("call_id")}
+    assert planned.parts[0].bytes == len(content)
+    assert {"/v1/chat/completions"} == {line["url"] for line in lines}
+    assert submitting.LISTS_LAG > 0
+
+
+def test_a_call_that_is_taken_out_of_a_landed_batch_is_found_by_the_checks(
+    plan: Callable[..., BatchPlan], work: Work, priced: Book, tools: Tools
+) -> None:
+    """They pass while a batch is under way, and when it has landed."""
+    planned = plan(3)
+
+    def broken() -> list[str]:
+        with tools.db.transaction("main") as session:
+            return [result.check for result in perform(session, "ledger", {}) if not result.passed]
+
+    assert [] == broken()
+    finish(work, planned.plan_id)
+    assert [] == broken()
+
+    priced.change("delete from ledger.call where ctid in (select ctid from ledger.call limit 1)")
+    assert any("Every line of a batch" in check for check in broken())

@@ -1,0 +1,279 @@
+"""Batches at the embedded model server, which lives their life as the provider does: its bill is our book."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from tests.sql.models.conftest import QUICK, Book
+
+from plumbline.core.receipts import Run
+from plumbline.core.tools import Tools
+from plumbline.localmodel.testing import RunningServer
+from plumbline.models import (
+    BudgetExhausted,
+    ChatRequest,
+    Door,
+    Message,
+    Schema,
+    Standing,
+    list_budgets,
+    list_unknown,
+    release_call,
+    set_budgets,
+    subject,
+)
+from plumbline.models.batches import Progress, Work, advance, cancel, sweep
+from plumbline.models.endpoints import Endpoint
+from plumbline.provenance.checks import perform
+
+KILLED = Path(__file__).parent / "killed_batch.py"
+USE = "classify_ticket"
+SCHEMA = Schema(
+    "summary",
+    {
+        "type": "object",
+        "properties": {"summary": {"type": "string"}},
+        "required": ["summary"],
+        "additionalProperties": False,
+    },
+)
+
+Plan = Callable[[int], UUID]
+
+
+@pytest.fixture
+def endpoint(tools: Tools, run: Run) -> Endpoint:
+    """The embedded server; parts of four lines, looked at as often as can be."""
+    found = Door(tools, run).endpoint
+    return dataclasses.replace(found, batches=dataclasses.replace(found.batches, requests=4, look_every=0.01))
+
+
+@pytest.fixture
+def work(tools: Tools, run: Run, endpoint: Endpoint) -> Work:
+    """Whoever works on the batches."""
+    return Work.of(tools, run.tenant, endpoint, QUICK)
+
+
+@pytest.fixture
+def plan(tools: Tools, run: Run, endpoint: Endpoint, book: Book) -> Plan:
+    """Plan so many questions."""
+    for kind in ("input", "output"):
+        book.change(
+            "update ledger.price set usd_per_million = 1 where model = 'local-extractive' and service = 'batch' "
+            "and kind = %s",
+            kind,
+        )
+
+    def made(count: int) -> UUID:
+        with Door(tools, run, endpoint=endpoint, policy=QUICK).chat_batch(USE) as planned:
+            for number in range(count):
+                said = f"The invoice {number} of May is wrong: it names 30 seats. Please send another one."
+                planned.ask(ChatRequest((Message("user", said),), 200, SCHEMA))
+        return planned.plan_id
+
+    return made
+
+
+def finish(work: Work, plan_id: UUID) -> Progress:
+    """Take turns until the plan is done."""
+    for _ in range(2_000):
+        found = advance(work, plan_id)
+        if found.done:
+            return found
+    raise AssertionError(f"the plan does not end: {found}")
+
+
+def bill(book: Book) -> tuple[int, int, int]:
+    """What the book says was billed: settled calls, tokens in and out."""
+    return book.rows(
+        "select count(*) filter (where state = 'settled'), coalesce(sum(tokens_in), 0)::int, "
+        "coalesce(sum(tokens_out), 0)::int from ledger.call"
+    )[0]
+
+
+def metered(server: RunningServer) -> tuple[int, ...]:
+    """What the server has billed."""
+    meter = server.meter()["batch"].get("local-extractive", {})
+    return tuple(meter.get(name, 0) for name in ("requests", "prompt_tokens", "completion_tokens"))
+
+
+def test_the_bill_at_the_server_is_the_book(
+    plan: Plan, work: Work, model_server: RunningServer, book: Book
+) -> None:
+    """Ten lines in three batches."""
+    found = finish(work, plan(10))
+
+    assert {"settled": 10} == found.lines
+    assert metered(model_server) == bill(book)
+    assert 0 == model_server.call("GET", "/_meter")["files"]["count"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "ends"),
+    [
+        ({"kind": "batch_lose", "lines": 1}, {"settled": 3, "unknown": 1}),
+        ({"kind": "batch_double", "lines": 2}, {"settled": 4}),
+        ({"kind": "batch_lines", "percent": 100, "what": "500"}, {"failed": 4}),
+        ({"kind": "batch_fail", "code": "invalid_request"}, {"failed": 4}),
+        ({"kind": "batch_expire", "lines": 1}, {"settled": 4}),
+    ],
+    ids=lambda given: given.get("kind", ""),
+)
+def test_every_line_has_one_end_whatever_the_provider_does(
+    fault: dict[str, object],
+    ends: dict[str, int],
+    plan: Plan,
+    work: Work,
+    model_server: RunningServer,
+    book: Book,
+) -> None:
+    """Lost, doubled, failed, and expired and asked for again."""
+    model_server.fault(**fault)  # type: ignore[arg-type]
+
+    found = finish(work, plan(4))
+
+    assert ends == found.lines
+    if "unknown" not in ends:
+        assert metered(model_server) == bill(book)
+
+
+def test_a_cancelled_batch_keeps_what_was_answered(
+    plan: Plan, work: Work, model_server: RunningServer, book: Book
+) -> None:
+    """The lines that the provider did not come to have failed, unbilled."""
+    model_server.fault("batch_hold", state="in_progress", lines=2)
+    plan_id = plan(4)
+    advance(work, plan_id)
+    (batch_id,) = book.rows("select batch_id from ledger.batch")[0]
+
+    assert cancel(work, batch_id)
+    found = finish(work, plan_id)
+
+    assert 4 == sum(found.lines.values())
+    assert {"settled", "failed"} >= found.lines.keys()
+    assert metered(model_server) == bill(book)
+
+
+@pytest.mark.parametrize(
+    "boundary",
+    [
+        "before upload",
+        "after upload",
+        "before create",
+        "after create",
+        "within landing",
+        "before landed",
+        "after landed",
+    ],
+)
+def test_a_worker_that_is_killed_leaves_nothing_paid_twice(
+    boundary: str,
+    plan: Plan,
+    work: Work,
+    tools: Tools,
+    model_server: RunningServer,
+    book: Book,
+    scratch: object,
+    database: str,
+) -> None:
+    """The next one goes on: one batch at the server, its bill is the book, no file is left."""
+    plan_id = plan(4)
+    url = scratch.url(database, "app")  # type: ignore[attr-defined]
+    killed = subprocess.run(
+        [sys.executable, str(KILLED), boundary, str(plan_id), url, f"{model_server.url}/v1"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=120,
+        check=False,
+    )
+    assert -signal.SIGKILL == killed.returncode
+
+    if boundary == "before create":
+        assert not advance(work, plan_id).done
+        book.change("update ledger.batch set intended_at = intended_at - interval '1 hour'")
+    found = finish(work, plan_id)
+    sweep(work)
+
+    assert {"settled": 4} == found.lines
+    assert metered(model_server) == bill(book)
+    assert 1 == sum(model_server.meter()["batches"].values())
+    assert 0 == model_server.meter()["files"]["count"]
+    assert tools.settings
+
+
+def limit(tools: Tools, cap: str) -> None:
+    """Set a budget for everything, by the month."""
+    set_budgets(tools, "main", subject("everything", None), {"month": Decimal(cap)}, by="the tests")
+
+
+def standing(tools: Tools) -> Standing:
+    """Return how it stands."""
+    (found,) = list_budgets(tools, "main")
+    return found
+
+
+def broken(tools: Tools) -> list[str]:
+    """Return the rules of the book that are broken."""
+    with tools.db.transaction("main") as session:
+        return [result.check for result in perform(session, "ledger", {}) if not result.passed]
+
+
+def test_a_batch_is_reserved_in_budgets_until_its_lines_have_landed(
+    plan: Plan, work: Work, tools: Tools, book: Book
+) -> None:
+    """At the price of batches: the worst case first, then what they cost, and nothing stays reserved."""
+    limit(tools, "1")
+    plan_id = plan(10)
+
+    planned = book.rows("select sum(cost_planned_usd) from ledger.batch")[0][0]
+    assert (standing(tools).open_usd, standing(tools).spent_usd, broken(tools)) == (planned, 0, [])
+
+    finish(work, plan_id)
+
+    cost = book.rows("select sum(cost_usd) from ledger.call")[0][0]
+    found = standing(tools)
+    assert (found.open_usd, found.spent_usd, broken(tools)) == (0, cost, [])
+    assert 0 < cost < planned
+
+
+def test_a_batch_that_a_budget_has_no_room_for_is_not_planned(
+    plan: Plan, tools: Tools, model_server: RunningServer, book: Book
+) -> None:
+    """All of it or nothing: no call, no line, no claim of a key, no reservation."""
+    limit(tools, "0.001")
+
+    with pytest.raises(BudgetExhausted):
+        plan(10)
+
+    assert (standing(tools).open_usd, standing(tools).refused, broken(tools)) == (0, True, [])
+    for table in ("call", "batch", "batch_line", "batch_key"):
+        assert book.rows(f"select count(*) from ledger.{table}") == [(0,)]
+    assert metered(model_server) == (0, 0, 0)
+
+
+def test_what_expires_is_reserved_anew_and_what_is_unknown_until_it_is_decided(
+    plan: Plan, work: Work, tools: Tools, model_server: RunningServer, book: Book
+) -> None:
+    """Whatever becomes of a line, a budget hears of it once."""
+    limit(tools, "1")
+    model_server.fault("batch_expire", lines=2)
+    model_server.fault("batch_lose", lines=1)
+    finish(work, plan(8))
+    (unknown,) = list_unknown(tools)
+
+    found = standing(tools)
+    assert found.open_usd == unknown.cost_usd
+    assert broken(tools) == ["No call waits for a person to decide whether it was billed."]
+    cost = release_call(tools, unknown.call_id, billed=True, by="ada")
+
+    found = standing(tools)
+    assert (cost, found.open_usd, broken(tools)) == (unknown.cost_usd, 0, [])
+    assert [(found.spent_usd,)] == book.rows("select sum(cost_usd) from ledger.call")
