@@ -35,7 +35,7 @@ from plumbline.corpus.versions import (
     opened,
     version_of,
 )
-from plumbline.models import Door, Endpoint, PriceUnknown, with_model
+from plumbline.models import Door, Endpoint, PriceUnknown, refusing_budgets, with_model
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
@@ -82,6 +82,7 @@ def plan_index(
     """
     Return what building an index would buy and cost (USD), and the bytes that it would take.  Nothing is written.
 
+    `refused_by` are the budgets that have no room for it.
     Without `model` it is the one that answers now, without `dimensions` they are the model's own; with neither, what is
     in the making is meant, or the version `index_id`.
     What the version has already is not bought again.  Where the model has no price, `cost_usd` is None and `remark`
@@ -113,6 +114,7 @@ def plan_index(
         "to_buy": len(wanted),
         "tokens": tokens,
         "cost_usd": cost,
+        "refused_by": _refused_by(tools, run, cost),
         "remark": remark,
         "graph": corpus["graph"],
         "bytes_of_vectors": room[0],
@@ -276,6 +278,11 @@ def _cost(door: Door, tokens: int) -> tuple[float | None, str]:
         return float(door.estimate(tokens).quantize(Decimal("0.000000001"))), ""
     except PriceUnknown as error:
         return None, str(error)
+
+
+def _refused_by(tools: Tools, run: Run, cost: float | None) -> list[Receipt]:
+    found = refusing_budgets(tools.db, run, EMBED_CHUNK, Decimal(str(cost or 0)))
+    return [refusal.as_receipt() for refusal in found]
 
 
 def _state(tools: Tools, run: Run, version: Version) -> tuple[DictRow, int]:

@@ -17,6 +17,7 @@ from plumbline.models.errors import BudgetExhausted, MayHaveBeenBilled, PriceUnk
 from plumbline.models.moderating import Action, Judgement
 from plumbline.models.prices import PriceList, estimate, price_list
 from plumbline.models.requests import Usage
+from plumbline.models.spending import Refusal, Spend, refusing_budgets
 from plumbline.models.streams import TextStream
 from plumbline.models.unfinished import UnfinishedCall, list_unknown, release_call
 
@@ -36,8 +37,10 @@ __all__ = [
     "PriceUnknown",
     "PromptRef",
     "Proof",
+    "Refusal",
     "RetryLater",
     "Schema",
+    "Spend",
     "Standing",
     "TextStream",
     "Tool",
@@ -49,6 +52,7 @@ __all__ = [
     "list_budgets",
     "list_unknown",
     "price_list",
+    "refusing_budgets",
     "release_call",
     "remove_budgets",
     "require_within",
