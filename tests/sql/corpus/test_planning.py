@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import email.message
+import mailbox
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from plumbline.corpus import planning, scanning
+from plumbline.corpus.configuring import Configuration, add_source
 from plumbline.corpus.planning import plan_ingestion, plan_spend
 from plumbline.models import BudgetExhausted, set_budgets, subject
 
@@ -168,3 +172,26 @@ def test_a_plan_alone_needs_nobody_and_says_what_it_would_be(tools, run, inbox):
 
     assert (True, False, False) == tuple(plan[name] for name in ("plan_only", "needs_approval", "refreshed"))
     assert plan["to_buy"] > 0
+
+
+def test_what_is_approved_is_what_the_run_goes_on_with(tools, run, tmp_path, rows):
+    """A source that is no folder is looked at once: before the plan, for an approval; for a plan alone, not at all."""
+    place = tmp_path / "mails.mbox"
+    with contextlib.closing(mailbox.mbox(place)) as box:
+        letter = email.message.EmailMessage()
+        letter["Subject"], letter["From"], letter["Message-ID"] = "Leave", "a@example.com", "<1@example.com>"
+        letter.set_content("Everybody has thirty days of leave a year.")
+        box.add(letter)
+    add_source(tools, run, Configuration("mails", "mailbox", str(place), owner="sea"))
+    settings = replace(tools.settings, values={**tools.settings.values, "PLUMBLINE_APPROVE_ABOVE_USD": "100"})
+    asking = replace(tools, settings=settings)
+
+    alone = plan_spend(asking, run, source="mails", plan_only=True)
+    assert [{"items": 0}] == rows("select count(*) as items from corpus.source_item")
+    plan = plan_spend(asking, run, source="mails")
+    again = plan_spend(asking, run, source="mails", refreshed=True)
+
+    assert [(False, 0), (True, 1), (True, 1)] == [
+        (each["refreshed"], each["to_buy"]) for each in (alone, plan, again)
+    ]
+    assert 1 == scanning.scan_source(tools, run, source="mails", refreshed=True)["to_store"]
