@@ -18,7 +18,8 @@ from airflow.sdk import dag
 from pendulum import datetime
 
 from plumbline.core.settings import Settings
-from plumbline.corpus import ingesting, origins
+from plumbline.corpus import ingesting, origins, planning
+from plumbline_airflow.approval import approve
 from plumbline_airflow.assets import PUBLISHED_INDEX
 from plumbline_airflow.checks import check
 from plumbline_airflow.defaults import DEFAULT_ARGS, Tag
@@ -48,13 +49,21 @@ AT_ONCE = Settings.load().shards_at_once
         "allow_empty": switch(
             "Allow empty", "The folder is meant to be empty: remove what is known from it."
         ),
+        "plan_only": switch(
+            "Plan only", "Say what the run would spend, in `plan_spend`, and do nothing else."
+        ),
     },
 )
 def ingest_documents() -> None:
-    """Scan, prepare, check, publish, index, compare: a failure before `publish` leaves the index as it is."""
-    shards = step(ingesting.scan_source, maps="shards")(
-        **asked("folder", "source", "refreshed", "allow_empty")
+    """Plan, scan, prepare, check, publish, index, compare: a failure before `publish` leaves the index as it is."""
+    plan = step(planning.plan_spend, multiple_outputs=True)(
+        **asked("folder", "source", "refreshed", "plan_only")
     )
+    approved = approve(plan)
+    shards = step(ingesting.scan_source, maps="shards")(
+        **asked("folder", "source", "allow_empty"), refreshed=plan["refreshed"]
+    )
+    approved >> shards
     ingestion_id = shards["ingestion_id"]
 
     prepare = step(ingesting.prepare_documents, max_active_tis_per_dagrun=AT_ONCE)

@@ -18,6 +18,7 @@ from pendulum import datetime
 
 from plumbline.corpus import configuring, origins
 from plumbline_airflow.defaults import DEFAULT_ARGS, Tag
+from plumbline_airflow.parameters import asked, switch
 from plumbline_airflow.steps import step
 from plumbline_airflow.triggers import start
 
@@ -32,21 +33,29 @@ from plumbline_airflow.triggers import start
     default_args=DEFAULT_ARGS,
     tags=[Tag.CORPUS, Tag.TIER_1],
     doc_md=__doc__,
+    params={
+        "plan_only": switch("Plan only", "Look at no source; each run says what it would spend, and ends.")
+    },
 )
 def ingest_sources() -> None:
     """Each due source is fetched, then ingested by a run of its own."""
 
     @task_group
-    def each(tenant: str, source: str, started_as: str) -> None:
+    def each(tenant: str, source: str, started_as: str, plan_only: bool) -> None:
         refreshed = step(origins.refresh_source, of_tenant=True, max_active_tis_per_dag=4)(
-            tenant=tenant, source=source
+            tenant=tenant, source=source, plan_only=plan_only
         )
         started = start(
-            "ingest_documents", started_as=started_as, tenant=tenant, source=source, refreshed=True
+            "ingest_documents",
+            started_as=started_as,
+            tenant=tenant,
+            source=source,
+            refreshed=True,
+            plan_only=plan_only,
         )
         refreshed >> started
 
-    each.expand_kwargs(step(configuring.due_sources, maps="sources")())
+    each.expand_kwargs(step(configuring.due_sources, maps="sources")(**asked("plan_only")))
 
 
 ingest_sources()

@@ -1,5 +1,5 @@
 """
-Who hears that a task failed for good, or that a budget has come to a threshold, and how.
+Who hears that a task failed for good, that a budget has come to a threshold, or that a run waits, and how.
 
 One clear line in the log, and one mail to the owner where the Connection `plumbline_smtp` says where to: its extra
 holds `from_email` and `alerts_to`.  A mapped task that fails in many parts is told of once a run.  The reason is a
@@ -67,6 +67,19 @@ def tell_of_budgets(tools: Tools, tenant: str) -> None:
         psycopg.Error,
     ):  # a step has done its work, or has failed by itself, whoever hears of this
         log.exception("nobody could be told of budgets")
+
+
+def tell_of_question(dag_id: str, run_id: str, subject: str) -> None:
+    """Say that a run waits for a person; without a mail server, Airflow's list of required actions alone says it."""
+    text = (
+        f"{subject} It waits for an answer: in Airflow, Required Actions.\n"
+        f"Run: {run_id}\n"
+        f"What it would buy stands there. What to do: docs/runbooks/{dag_id}.md"
+    )
+    log.warning("%s %s", dag_id, text.replace("\n", " "))
+    connection = look_up(SMTP)
+    if connection and connection.extra.get("alerts_to"):
+        _mail(connection, f"{dag_id}: {subject}", text)
 
 
 def alert(dag_id: str, task_id: str, run_id: str, reason: str) -> tuple[str, str]:

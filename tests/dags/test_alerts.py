@@ -118,6 +118,30 @@ def test_without_a_mail_server_a_failure_is_logged_all_the_same(
     assert "ingest_documents failed at scan_source. The inbox" in caplog.text
 
 
+def test_whoever_is_to_approve_a_run_is_told_that_it_waits(
+    airflow: None, mailbox: _Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question that stands in a list nobody looks at holds up every run behind it."""
+    from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+    from plumbline_airflow.approval import ApproveSpend
+
+    waiting: list[str] = []
+    monkeypatch.setattr(ApprovalOperator, "execute", lambda task, _: waiting.append(task.subject))
+    plan = {"plan_only": False, "needs_approval": True, "cost_usd": 12.5, "cost_batch_usd": 6.25, "calls": 1,
+            "tokens": 2, "to_buy": 3, "to_store": 4, "location": "/secret", "answered_by": "m",
+            "approve_above_usd": "5", "refused_by": []}  # fmt: skip
+    task = ApproveSpend(task_id="approve_spend", plan=plan)
+
+    task.execute({"ti": SimpleNamespace(dag_id="ingest_documents", run_id="r1")})  # type: ignore[typeddict-item]
+
+    assert ["May this run spend $12.500000?"] == waiting
+    [mail] = mailbox.mails
+    assert mail.startswith("To: owner@example.com\ningest_documents: May this run spend $12.500000?\n")
+    assert "docs/runbooks/ingest_documents.md" in mail
+    assert "/secret" not in mail
+
+
 def test_a_dead_worker_is_told_of_without_our_database(
     airflow: None, mailbox: _Mailbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

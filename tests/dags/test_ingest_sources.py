@@ -50,9 +50,9 @@ def test_each_due_source_is_started_once_and_not_again_until_it_was_read(
     done = run_dag("ingest_sources")
 
     assert str(done.state) == "success"
-    assert [{"tenant": "main", "source": name, "refreshed": True} for name in sources] == sorted(
-        (conf for _, conf in started), key=lambda conf: str(conf["source"])
-    )
+    assert [
+        {"tenant": "main", "source": name, "refreshed": True, "plan_only": False} for name in sources
+    ] == sorted((conf for _, conf in started), key=lambda conf: str(conf["source"]))
     assert {str(source_id_of("main", name)) for name in sources} == {
         name.rpartition("__")[2] for name, _ in started
     }
@@ -60,6 +60,19 @@ def test_each_due_source_is_started_once_and_not_again_until_it_was_read(
     again = run_dag("ingest_sources")
     assert str(again.state) == "success"
     assert len(started) == len(sources)
+
+
+def test_a_plan_is_handed_on_and_takes_no_source_up(
+    sources: list[str], run_dag: RunDag, started: list[tuple[str, dict[str, Any]]]
+) -> None:
+    """What was only planned is due as before, and the next run ingests it."""
+    assert str(run_dag("ingest_sources", plan_only=True).state) == "success"
+    assert [True, True] == [conf["plan_only"] for _, conf in started]
+    started.clear()
+
+    assert str(run_dag("ingest_sources").state) == "success"
+
+    assert [False, False] == [conf["plan_only"] for _, conf in started]
 
 
 def test_a_source_that_fails_does_not_keep_the_others_from_being_started(

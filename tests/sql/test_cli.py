@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -98,6 +98,13 @@ def on_terminal(environment: dict[str, str]) -> Callable[..., tuple[int, str]]:
 
 
 @pytest.fixture
+def owner(scratch: Scratch, database: str) -> Iterator[psycopg.Connection]:
+    """A session of the owner."""
+    with psycopg.connect(scratch.url(database, "owner"), autocommit=True) as session:
+        yield session
+
+
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Two documents and an empty file."""
     made = tmp_path / "documents"
@@ -136,6 +143,36 @@ def test_a_folder_is_planned_ingested_searched_and_traced(plumbline, folder, mod
     assert "local-wordllama" == found["model"]
     assert "source version berths.md" in traced.stdout
     assert [2] == [source["documents"] for source in status["sources"]]
+
+
+def test_a_plan_says_which_budgets_have_no_room_and_what_would_happen(plumbline, on_terminal, folder, owner):
+    """Before anything is bought, and for an index too; without a word, `plan` says what can be planned."""
+    owner.execute(
+        "insert into ledger.price (model, service, kind, valid_from, usd_per_million, source) "
+        "values ('local-wordllama', 'standard', 'input', current_date - 1, 9, 'a test')"
+    )
+    free = plumbline("plan", "ingest", str(folder))
+    plumbline("ingest", str(folder))
+    plumbline("budget", "set", "use", "embed_chunk", "--day", "0.0000001")
+    (folder / "berths.md").write_text("# Berths\n\nA berth costs fifty euros a night from now on.\n")
+
+    listed = plumbline("plan")
+    said = plumbline("plan", "ingest", str(folder))
+    code, screen = on_terminal("plan", "ingest", str(folder))
+    plan = json.loads(plumbline("plan", "ingest", str(folder), "--json").stdout)
+    index = json.loads(plumbline("plan", "index", "--dimensions", "64", "--json").stdout)
+
+    assert "no room" not in free.stdout
+    assert "1 request\n" in free.stdout
+    assert 0 == listed.returncode
+    assert "plumbline plan ingest" in listed.stdout
+    assert "plumbline plan index" in listed.stdout
+    assert "! The budget of use embed_chunk for this day has no room for it: 0.00 of" in said.stdout
+    assert "A run would buy until there is no room, keep what it bought, and fail." in said.stdout
+    assert 0 == code
+    assert "has no room for it" in " ".join(screen.split())
+    assert ["embed_chunk"] == [refusal["name"] for refusal in plan["refused_by"]]
+    assert ["embed_chunk"] == [refusal["name"] for refusal in index["refused_by"]]
 
 
 def test_what_is_printed_for_a_person_has_no_colours_in_a_pipe_and_names_the_model(plumbline, folder):

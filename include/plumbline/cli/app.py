@@ -157,6 +157,7 @@ from plumbline.cli import (  # noqa: E402
     indexes,  # noqa: F401
     installation,  # noqa: F401
     lineage,  # noqa: F401
+    plans,  # noqa: F401
     privacy,  # noqa: F401
     prompts,  # noqa: F401
     review,  # noqa: F401

@@ -1,4 +1,4 @@
-"""`plumbline ingest`, `plan ingest`, `search` and `check`."""
+"""`plumbline ingest`, `search` and `check`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _named(folder: str | None) -> str | None:
     return folder
 
 
-def _require_one(folder: str | None, source: str | None) -> None:
+def require_one(folder: str | None, source: str | None) -> None:
     """An inbox that is meant is named, as any other folder: what is not said is not guessed."""
     if folder is None and not source:
         raise typer.BadParameter("Say what to read: a folder, or a configured source by --source NAME.")
@@ -61,9 +61,6 @@ _KINDS = get_args(Kind)
 _REFUSALS_SHOWN = 20
 _LARGEST_NUMBER = 2**53
 
-plans = typer.Typer(no_args_is_help=True, help="What a run would do and cost, with no paid call.")
-app.add_typer(plans, name="plan")
-
 
 @app.command()
 def ingest(
@@ -85,7 +82,7 @@ def ingest(
     from plumbline.corpus.ingesting import ingest as run_ingestion
     from plumbline.corpus.origins.refreshing import SourceAway
 
-    _require_one(path, source)
+    require_one(path, source)
     began = time.monotonic()
     with working("ingest", tenant) as (tools, run), progress(quiet=as_json) as tell:
         summary = run_ingestion(
@@ -98,26 +95,6 @@ def ingest(
         show_summary(summary)
     if summary["problem"]:
         raise SourceAway(f"{summary['source']} did not answer, and stays as it was: {summary['problem']}")
-
-
-@plans.command("ingest")
-def plan_ingest(
-    path: AnyFolder = None, *, source: SourceName = None, tenant: Tenant = None, as_json: Json = False
-) -> None:
-    """
-    Say what an ingestion would read, buy and cost.  Nothing is written, no paid call is made.
-
-    Of a source that is no folder, it counts what was there when it was last looked at.
-    """
-    from plumbline.corpus.planning import plan_ingestion
-
-    _require_one(path, source)
-    with working("plan", tenant) as (tools, run):
-        plan: dict[str, Any] = plan_ingestion(tools, run, folder=path, source=source)
-    if as_json:
-        print_json(plan)
-        return
-    show_plan(plan)
 
 
 @app.command()
@@ -238,25 +215,6 @@ def _value(text: str) -> Any:
     return value if isinstance(value, str) else text
 
 
-def show_plan(plan: dict[str, Any]) -> None:
-    """Print what an ingestion would come to, in the words in which its summary will say it."""
-    console.print(Text(str(plan["location"]), style="bold"), soft_wrap=True)
-    console.print("A plan: nothing was written, and nothing was paid.")
-    found = f"found: {plan['to_store']:,} to store, {plan['unchanged']:,} unchanged, "
-    found += f"{plan['refused']:,} refused, {plan['to_remove']:,} to remove"
-    rebuilt = f"{things(plan['chunks_to_rebuild'], 'chunk')}, of all sources, in need of new vectors: "
-    rebuilt += "another model answers than that of the index in force"
-    rows = [
-        (plan["found"], found),
-        (plan["chunks"], f"{things(plan['chunks'], 'chunk')} in what is to be stored"),
-        (plan["chunks_to_rebuild"], rebuilt),
-        (plan["to_buy"], f"{things(plan['to_buy'], 'embedding')} to buy from {plan['answered_by']}"),
-        (plan["tokens"], f"{things(plan['tokens'], 'token')}, for ${plan['cost_usd']:.6f}"),
-    ]
-    _show_numbered([row for row in rows if row != (0, rebuilt)])
-    show_refusals(plan["refusals"], plan["refused"], listed_by="the same with --json")
-
-
 def show_summary(summary: dict[str, Any]) -> None:
     """Print what an ingestion came to."""
     if not summary["found"]:
@@ -284,11 +242,12 @@ def show_summary(summary: dict[str, Any]) -> None:
         (summary["tokens"], billed),
         (summary["checks"] - summary["checks_failed"], f"of {summary['checks']:,} data checks passed"),
     ]
-    _show_numbered(rows)
+    show_numbered(rows)
     show_refusals(summary["refusals"], summary["refused"], listed_by="plumbline status --json")
 
 
-def _show_numbered(rows: list[tuple[int, str]]) -> None:
+def show_numbered(rows: list[tuple[int, str]]) -> None:
+    """Print numbers below each other, each with what it counts."""
     if not console.is_terminal:  # a table would fill its lines with blanks
         width = max(len(f"{number:,}") for number, _ in rows)
         for number, what in rows:

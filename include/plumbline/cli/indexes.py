@@ -264,9 +264,18 @@ def _show_plan(planned: dict[str, Any]) -> None:
     say_below(
         f"{counted(planned['to_buy'], 'embedding')} to buy, {counted(planned['tokens'], 'token')}: {price}"
     )
+    show_refusing_budgets(planned["refused_by"])
     table, graph = planned["bytes_of_vectors"] / _MEGABYTE, planned["bytes_of_graph"] / _MEGABYTE
     way = f"a graph of {graph:,.1f} MB" if planned["graph"] else "no graph: so few are compared one by one"
     say_below(f"about {table:,.1f} MB of vectors, and {way}")
+
+
+def show_refusing_budgets(refused_by: list[dict[str, Any]]) -> None:
+    """Print which budgets have no room for what is planned, and what would become of a run."""
+    for refusal in refused_by:
+        say_below(f"! {refusal['says']}", style="red")
+    if refused_by:
+        say_below("A run would buy until there is no room, keep what it bought, and fail.", style="red")
 
 
 def _show_comparison(receipt: dict[str, Any]) -> None:

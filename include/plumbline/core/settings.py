@@ -16,6 +16,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
@@ -129,6 +130,23 @@ class Settings:
                 f"PLUMBLINE_SHARDS_AT_ONCE must be a whole number from 1 to 1000, not {said!r}."
             )
         return int(said)
+
+    @property
+    def approve_above_usd(self) -> Decimal | None:
+        """
+        The price in US dollars above which a run waits for a person; None where no run does.
+
+        Raises:
+            Misconfigured: It is no amount.
+        """
+        said = self.values.get("PLUMBLINE_APPROVE_ABOVE_USD")
+        if not said:
+            return None
+        if not re.fullmatch(r"[0-9]{1,8}(\.[0-9]{1,9})?", said):
+            raise Misconfigured(
+                f"PLUMBLINE_APPROVE_ABOVE_USD must be an amount of US dollars, such as 5 or 0.50, not {said!r}."
+            )
+        return Decimal(said)
 
     @property
     def code_version(self) -> str:

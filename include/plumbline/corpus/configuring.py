@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 from uuid import UUID
 
+from psycopg import Rollback
 from psycopg.types.json import Jsonb
 
 from plumbline.core import db
@@ -107,20 +108,29 @@ def change_source(tools: Tools, run: Run, name: str, changes: dict[str, Any]) ->
     return {"source": known.name, "changed": sorted(changes), "remark": remark}
 
 
-def due_sources(tools: Tools, run: Run) -> Receipt:
+def due_sources(tools: Tools, run: Run, *, plan_only: bool = False) -> Receipt:
     """
     Take up the sources of the open tenants that are due, those of each tenant by how long nobody looked at them.
 
     A source is taken up once in the time that it sets, and not while it is being looked at.  Returns of each its
     `tenant`, its name as `source`, and `started_as`: how the run is called that ingests it.
+
+    With `plan_only` none is taken up: those that are due stay so, and `plan_only` goes with each of them.
     """
-    due: list[dict[str, str]] = []
+    due: list[dict[str, object]] = []
     for tenant in dict.fromkeys((run.tenant, *tools.settings.tenants)):
         with tools.db.transaction(tenant) as session:
             rows = db.rows(session, "corpus/take_due_sources")
+            if plan_only:
+                raise Rollback
         rows.sort(key=lambda row: (row["at"] is not None, row["at"] or row["name"]))
         due += [
-            {"tenant": tenant, "source": row["name"], "started_as": _started_as(run, row["source_id"])}
+            {
+                "tenant": tenant,
+                "source": row["name"],
+                "started_as": _started_as(run, row["source_id"]),
+                "plan_only": plan_only,
+            }
             for row in rows
         ]
     return {"sources": due, "due": len(due)}

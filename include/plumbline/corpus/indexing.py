@@ -36,7 +36,7 @@ from plumbline.corpus.versions import (
     opened,
     version_of,
 )
-from plumbline.models import Door, Endpoint, PriceUnknown, with_model
+from plumbline.models import Door, Endpoint, PriceUnknown, refusing_budgets, with_model
 from plumbline.models.batches import Work, open_plans, turn
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def plan_index(
     Return what building an index would buy and cost (USD), and the bytes that it would take.  Nothing is written.
 
     `cost_in_batches_usd` is what the Batch API would take for it, within a day; None where it has no price.
+    `refused_by` are the budgets that have no room for it.
     Without `model` it is the one that answers now, without `dimensions` they are the model's own; with neither, what is
     in the making is meant, or the version `index_id`.
     What the version has already is not bought again.  Where the model has no price, `cost_usd` is None and `remark`
@@ -118,6 +119,7 @@ def plan_index(
         "tokens": tokens,
         "cost_usd": cost,
         "cost_in_batches_usd": in_batches,
+        "refused_by": _refused_by(tools, run, cost),
         "remark": remark,
         "graph": corpus["graph"],
         "bytes_of_vectors": room[0],
@@ -342,6 +344,11 @@ def _cost(door: Door, tokens: int, *, in_batches: bool = False) -> tuple[float |
         return float(door.estimate(tokens, in_batches=in_batches).quantize(Decimal("0.000000001"))), ""
     except PriceUnknown as error:
         return None, str(error)
+
+
+def _refused_by(tools: Tools, run: Run, cost: float | None) -> list[Receipt]:
+    found = refusing_budgets(tools.db, run, EMBED_CHUNK, Decimal(str(cost or 0)))
+    return [refusal.as_receipt() for refusal in found]
 
 
 def _state(tools: Tools, run: Run, version: Version) -> tuple[DictRow, int]:

@@ -33,6 +33,7 @@ from plumbline.models.errors import (
 from plumbline.models.moderating import Action, Judgement
 from plumbline.models.prices import PriceList, estimate, price_list
 from plumbline.models.requests import Usage
+from plumbline.models.spending import Refusal, Spend, refusing_budgets
 from plumbline.models.streams import TextStream
 from plumbline.models.unfinished import UnfinishedCall, list_unknown, release_call
 
@@ -54,8 +55,10 @@ __all__ = [
     "PromptRef",
     "Proof",
     "ProviderResting",
+    "Refusal",
     "RetryLater",
     "Schema",
+    "Spend",
     "Standing",
     "TextStream",
     "Tool",
@@ -68,6 +71,7 @@ __all__ = [
     "list_failing",
     "list_unknown",
     "price_list",
+    "refusing_budgets",
     "release_call",
     "remove_budgets",
     "request_of",

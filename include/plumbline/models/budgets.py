@@ -140,9 +140,12 @@ def list_budgets(tools: Tools, tenant: str, moment: datetime | None = None) -> l
     with tools.db.transaction(tenant) as session:
         reclaim(session)
     with tools.db.transaction(tenant) as session:
-        return [
-            _standing(found, moment) for found in db.rows(session, "ledger/select_budgets", moment=moment)
-        ]
+        return standings(session, moment)
+
+
+def standings(session: Session, moment: datetime) -> list[Standing]:
+    """Return how the tenant's budgets stand, what dead processes have leased included.  Nothing is written."""
+    return [_standing(found, moment) for found in db.rows(session, "ledger/select_budgets", moment=moment)]
 
 
 def tell_events(database: Database, tenant: str, tell: Callable[[Sequence[str]], bool]) -> None:

@@ -9,7 +9,7 @@ is sent was minimised first and written down first; what it cost is in the book,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -32,6 +32,7 @@ from plumbline.models.ledger import unanswered
 from plumbline.models.moderating import Judgement, Moderation, judgements
 from plumbline.models.policy import Policy
 from plumbline.models.prices import Service, estimate
+from plumbline.models.spending import Spend, plan_texts
 from plumbline.models.streams import TextStream
 from plumbline.privacy.minimise import Minimiser
 
@@ -226,6 +227,15 @@ class Door:
         """
         service: Service = "batch" if in_batches else "standard"
         return estimate(self._database, self.model, tokens, service=service)
+
+    def plan(self, use: str, streams: Iterable[Iterable[int]]) -> Spend:
+        """
+        Return what embedding texts of so many tokens would come to, stream by stream.  Nothing is sent or written.
+
+        Raises:
+            PriceUnknown: The model has no price.
+        """
+        return plan_texts(self._database, self._run, self.endpoint, use, streams)
 
     def verify(self) -> Proof:
         """

@@ -102,14 +102,15 @@ def _fitting(waiting: list[Input], limits: Limits) -> int:
     return min(len(waiting), limits.inputs)
 
 
-def paced(limits: Limits, tokens_per_minute: float) -> Limits:
+def paced(limits: Limits, tokens_per_minute: float, most_tokens: int | None = None) -> Limits:
     """
-    Return the limits of a request where so many tokens may be sent in a minute.  Pure.
+    Return the limits of a request where so many tokens may be sent in a minute, and in a call of its use.  Pure.
 
     An eighth of them at most: a provider never accepts a request larger than its minute, and a hundred workers who
     wait for one bucket are each served within a quarter of an hour.
     """
-    return replace(limits, tokens=max(1, min(limits.tokens, int(tokens_per_minute / _A_MINUTE))))
+    tokens = max(1, min(limits.tokens, int(tokens_per_minute / _A_MINUTE)))
+    return replace(limits, tokens=tokens if most_tokens is None else min(tokens, most_tokens))
 
 
 def total_tokens(inputs: Iterable[Input]) -> int:

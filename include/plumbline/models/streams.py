@@ -9,7 +9,6 @@ something goes wrong.
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -170,9 +169,7 @@ class TextStream:
             raise RuntimeError("a stream is used in a `with` block")
         if self._prices.day != now().date():
             self._prices = price_list(self._database, self._endpoint.model)
-        limits = paced(self._endpoint.limits, self._throttle.tokens_per_minute)
-        if self._most_tokens is not None:
-            limits = replace(limits, tokens=min(limits.tokens, self._most_tokens))
+        limits = paced(self._endpoint.limits, self._throttle.tokens_per_minute, self._most_tokens)
         for inputs in full_requests(self._missing, limits, rest=rest):
             self._require_usable_answers()
             self._background.start(partial(self._buy, inputs, self._prices))

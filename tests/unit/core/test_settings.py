@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,18 @@ def test_an_empty_setting_hides_nothing(tmp_path: Path, environment: dict[str, s
     found = Settings.load(environment, project=tmp_path)
 
     assert (Path("/demo"), "data") == (found.inbox, found.team)
+
+
+def test_a_price_for_approval_is_an_amount_or_nothing(tmp_path: Path):
+    """A price that cannot be read must not count as none: nobody would be asked."""
+
+    def read(said: str) -> Decimal | None:
+        return Settings.load({"PLUMBLINE_APPROVE_ABOVE_USD": said}, project=tmp_path).approve_above_usd
+
+    assert (None, Decimal(0), Decimal("0.50")) == (read(""), read("0"), read("0.50"))
+    for nonsense in ("-1", "$5", "5,00", "nan", "1e3", "much"):
+        with pytest.raises(Misconfigured, match="PLUMBLINE_APPROVE_ABOVE_USD"):
+            read(nonsense)
 
 
 def test_shards_at_once_are_a_number_that_airflow_can_keep_to(tmp_path: Path):

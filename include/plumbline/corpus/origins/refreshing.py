@@ -50,12 +50,13 @@ class Forgotten(Fatal):
 
 
 def refresh_source(
-    tools: Tools, run: Run, *, folder: str | None = None, source: str | None = None
+    tools: Tools, run: Run, *, folder: str | None = None, source: str | None = None, plan_only: bool = False
 ) -> Receipt:
     """
     Find out what is new, changed or gone in a source that is no folder; a folder is read where it lies.
 
     A source that does not answer is no error as long as something is known from it: the receipt says `problem`.
+    With `plan_only` it is not asked.
 
     Raises:
         UnknownSource, NotAFolder, FolderClosed, UnusableName: As `source_of` does.
@@ -63,7 +64,8 @@ def refresh_source(
         Forgotten: It was forgotten meanwhile.
         PlumblineError: The source does not answer, and nothing is known from it.
     """
-    return refresh(tools, run, source_of(tools, run, folder, source))
+    target = source_of(tools, run, folder, source)
+    return {"source": target.name, "problem": None} if plan_only else refresh(tools, run, target)
 
 
 def refresh(tools: Tools, run: Run, target: Source) -> Receipt:

@@ -1,0 +1,82 @@
+"""A run that would spend much waits for a person, in Airflow's list of required actions and without a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from plumbline_airflow.alerts import tell_of_question
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, XComArg
+
+LONGEST_WAIT = timedelta(days=1)
+"""Whoever waits keeps the next runs of the DAG from beginning; after this, the answer is no, and the next one asks."""
+
+
+class ApproveSpend(ApprovalOperator):
+    """Asks for a plan of `plan_spend`, where it says that a person is to be asked; `plan_only` ends the run here."""
+
+    template_fields = (*ApprovalOperator.template_fields, "plan")
+
+    def __init__(self, *, plan: Any, **options: Any) -> None:
+        super().__init__(
+            subject="",
+            body="",
+            defaults=ApprovalOperator.REJECT,
+            response_timeout=LONGEST_WAIT,
+            **options,
+        )
+        self.plan = plan
+
+    def execute(self, context: Context) -> Any:
+        """
+        Go on, or wait for an answer: a rejection skips what comes after.
+
+        Raises:
+            AirflowSkipException: Only the plan was asked for.
+        """
+        if self.plan["plan_only"]:
+            raise AirflowSkipException("Only the plan was asked for: see the XCom of plan_spend.")
+        if not self.plan["needs_approval"]:
+            return None
+        self.subject, self.body = question(self.plan)
+        tell_of_question(context["ti"].dag_id, context["ti"].run_id, self.subject)
+        return super().execute(context)
+
+
+def approve(plan: XComArg) -> ApproveSpend:
+    """Return the task that asks for this plan, `approve_spend`."""
+    return ApproveSpend(
+        task_id="approve_spend",
+        plan=plan,
+        doc_md="Wait for a person where the plan costs more than `PLUMBLINE_APPROVE_ABOVE_USD`; a rejection, or a day "
+        "without an answer, skips what comes after. With `plan_only`, the run ends here.",
+    )
+
+
+def question(plan: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what a person is asked, and what they need to decide it (Markdown).  Pure."""
+    subject = f"May this run spend ${plan['cost_usd']:.6f}?"
+    batch = plan["cost_batch_usd"]
+    in_batches = "the model has no price in batches" if batch is None else f"${batch:.6f}"
+    lines = [
+        f"It would read {plan['to_store']:,} files of `{plan['location']}` and buy from {plan['answered_by']}.",
+        "",
+        "|  |  |",
+        "|---|---|",
+        f"| Calls | {plan['calls']:,} |",
+        f"| Embeddings | {plan['to_buy']:,} |",
+        f"| Tokens | {plan['tokens']:,} |",
+        f"| Price, one by one | ${plan['cost_usd']:.6f} |",
+        f"| Price, in batches | {in_batches} |",
+        f"| Approval from | ${plan['approve_above_usd']} |",
+        "",
+        *(f"**{refusal['says']}** The run would fail there.\n" for refusal in plan["refused_by"]),
+        "Approve: it goes on; what changes in the source until then is bought too. Reject: nothing is bought.",
+    ]
+    return subject, "\n".join(lines)

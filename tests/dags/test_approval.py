@@ -1,0 +1,199 @@
+"""A run that would spend much waits for a person; whatever the answer is, it leads where it should."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from plumbline.embedded.scratch import Scratch
+from plumbline.localmodel.testing import RunningServer
+
+RunDag = Callable[..., Any]
+Session = psycopg.Connection[Any]
+STORED = "select (select count(*) from corpus.ingestion), (select count(*) from ledger.call)"
+
+
+@pytest.fixture
+def session(scratch: Scratch, database: str) -> Iterator[Session]:
+    """The administrator's view of the database, in which the embedded model costs something."""
+    with psycopg.connect(scratch.server.admin_url(database), autocommit=True) as opened:
+        opened.execute(
+            "insert into ledger.price (model, service, kind, valid_from, usd_per_million, source) "
+            "values ('local-wordllama', 'standard', 'input', current_date - 1, 1000, 'a test')"
+        )
+        yield opened
+
+
+@pytest.fixture
+def inbox(installation: Path) -> Path:
+    """An inbox with one document."""
+    (installation / "leave.md").write_text("# Leave\n\nEverybody has thirty days.\n", encoding="utf-8")
+    return installation
+
+
+@pytest.fixture
+def answering(airflow: None) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
+    """Answer the next question as the API server does when a person has decided; return what was asked."""
+    stop, threads = threading.Event(), []
+
+    def begin(option: str) -> list[dict[str, Any]]:
+        asked: list[dict[str, Any]] = []
+        threads.append(threading.Thread(target=_answer_next, args=(option, asked, stop), daemon=True))
+        threads[-1].start()
+        return asked
+
+    yield begin
+    stop.set()
+    for thread in threads:
+        thread.join(10)
+
+
+def _answer_next(option: str, asked: list[dict[str, Any]], stop: threading.Event) -> None:
+    from airflow.models.hitl import HITLDetail
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.models.trigger import handle_event_submit
+    from airflow.sdk import timezone
+    from airflow.triggers.base import TriggerEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    waiting = (
+        select(TaskInstance)
+        .join(HITLDetail, HITLDetail.ti_id == TaskInstance.id)
+        .where(TaskInstance.state == "awaiting_input", HITLDetail.responded_at.is_(None))
+        .with_for_update(of=TaskInstance)
+    )
+    while not stop.wait(0.2) and not asked:
+        with create_session() as session:
+            for instance in session.scalars(waiting):
+                detail = session.get(HITLDetail, instance.id)
+                assert detail is not None
+                asked.append({"task": instance.task_id, "subject": detail.subject, "body": detail.body})
+                detail.responded_by = {"id": "1", "name": "boss"}
+                detail.responded_at = timezone.utcnow()
+                detail.chosen_options, detail.params_input = [option], {}
+                event = TriggerEvent(detail.as_resume_event_payload())
+                handle_event_submit(event, task_instance=instance, session=session)
+
+
+def states(done: Any) -> dict[str, str]:
+    """How each task of a run ended."""
+    return {instance.task_id: str(instance.state) for instance in done.get_task_instances()}
+
+
+def receipt_of(done: Any) -> dict[str, Any]:
+    """The plan, as Airflow shows it."""
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        values = session.scalars(
+            select(XComModel).where(XComModel.run_id == done.run_id, XComModel.task_id == "plan_spend")
+        )
+        return {value.key: value.value for value in values}
+
+
+@pytest.mark.usefixtures("inbox")
+def test_a_plan_alone_buys_nothing_writes_nothing_and_ends_green(
+    run_dag: RunDag, session: Session, model_server: RunningServer
+) -> None:
+    """Everything after the plan is skipped; the plan is the receipt of its task."""
+    done = run_dag("ingest_documents", plan_only=True)
+
+    assert str(done.state) == "success"
+    found = states(done)
+    assert "success" == found.pop("plan_spend")
+    assert {"skipped"} == set(found.values())
+    assert (0, 0) == session.execute(STORED).fetchone()
+    assert 0 == model_server.meter()["requests"]
+    receipt = receipt_of(done)
+    assert (1, 1) == (receipt["calls"], receipt["to_buy"])
+    assert receipt["cost_usd"] > 0
+
+
+@pytest.mark.usefixtures("inbox")
+def test_an_approved_run_goes_on_and_spends_what_it_said(
+    run_dag: RunDag, session: Session, answering: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The person sees calls, tokens, prices and the price from which one is asked."""
+    monkeypatch.setenv("PLUMBLINE_APPROVE_ABOVE_USD", "0.000001")
+    asked = answering("Approve")
+
+    done = run_dag("ingest_documents")
+
+    assert str(done.state) == "success"
+    assert {"success"} == set(states(done).values())
+    [question] = asked
+    [cost] = session.execute("select sum(cost_usd) from ledger.call").fetchone() or ()
+    assert ("approve_spend", f"May this run spend ${cost:.6f}?") == (question["task"], question["subject"])
+    for line in ("| Calls | 1 |", "| Tokens | ", f"one by one | ${cost:.6f} |", "from | $0.000001 |"):
+        assert line in question["body"]
+
+
+@pytest.mark.usefixtures("inbox")
+def test_a_rejected_run_buys_nothing_and_ends_green(
+    run_dag: RunDag,
+    session: Session,
+    answering: Any,
+    model_server: RunningServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing failed: a person said no."""
+    monkeypatch.setenv("PLUMBLINE_APPROVE_ABOVE_USD", "0.000001")
+    asked = answering("Reject")
+
+    done = run_dag("ingest_documents")
+
+    assert str(done.state) == "success"
+    assert 1 == len(asked)
+    found = states(done)
+    assert ("success", "success") == (found.pop("plan_spend"), found.pop("approve_spend"))
+    assert {"skipped"} == set(found.values())
+    assert (0, 0) == session.execute(STORED).fetchone()
+    assert 0 == model_server.meter()["requests"]
+
+
+@pytest.mark.usefixtures("inbox", "session")
+def test_a_run_that_costs_less_asks_nobody(run_dag: RunDag, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hourly run goes on by itself as long as it is cheap."""
+    monkeypatch.setenv("PLUMBLINE_APPROVE_ABOVE_USD", "100")
+
+    done = run_dag("ingest_documents")
+
+    assert {"success"} == set(states(done).values())
+    assert receipt_of(done)["needs_approval"] is False
+
+
+def test_a_person_is_told_of_budgets_that_have_no_room_and_of_a_missing_price_in_batches(
+    airflow: None,
+) -> None:
+    """Whoever approves knows when the run would fail all the same; nobody who is silent has said yes."""
+    from plumbline_airflow.approval import LONGEST_WAIT, ApproveSpend, question
+
+    plan = {
+        "cost_usd": 12.5,
+        "cost_batch_usd": None,
+        "calls": 1200,
+        "tokens": 3_000_000,
+        "to_buy": 90_000,
+        "to_store": 40_000,
+        "location": "/inbox",
+        "answered_by": "m",
+        "approve_above_usd": "5",
+        "refused_by": [{"says": "The budget of everything has no room."}],
+    }
+
+    subject, body = question(plan)
+    task = ApproveSpend(task_id="approve_spend", plan=plan)
+
+    assert subject == "May this run spend $12.500000?"
+    assert "**The budget of everything has no room.** The run would fail there." in body
+    assert "| Calls | 1,200 |" in body
+    assert "the model has no price in batches" in body
+    assert (["Reject"], LONGEST_WAIT) == (task.defaults, task.response_timeout)
