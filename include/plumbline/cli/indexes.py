@@ -259,8 +259,8 @@ def _show_plan(planned: dict[str, Any]) -> None:
     console.print(f"by {planned['answered_by']}")
     say_below(f"{planned['missing']:,} of {counted(planned['chunks'], 'chunk')} in need of a vector")
     price = planned["remark"] or f"for ${planned['cost_usd']:.6f}"
-    if planned["cost_in_batches_usd"] is not None:
-        price += f"; in batches (--batch), within a day, for ${planned['cost_in_batches_usd']:.6f}"
+    if planned["cost_batch_usd"] is not None:
+        price += f"; in batches (--batch), within a day, for ${planned['cost_batch_usd']:.6f}"
     say_below(
         f"{counted(planned['to_buy'], 'embedding')} to buy, {counted(planned['tokens'], 'token')}: {price}"
     )

@@ -84,7 +84,7 @@ def plan_index(
     """
     Return what building an index would buy and cost (USD), and the bytes that it would take.  Nothing is written.
 
-    `cost_in_batches_usd` is what the Batch API would take for it, within a day; None where it has no price.
+    `cost_batch_usd` is what the Batch API would take for it, within a day; None where it has no price.
     `refused_by` are the budgets that have no room for it.
     Without `model` it is the one that answers now, without `dimensions` they are the model's own; with neither, what is
     in the making is meant, or the version `index_id`.
@@ -118,7 +118,7 @@ def plan_index(
         "to_buy": len(wanted),
         "tokens": tokens,
         "cost_usd": cost,
-        "cost_in_batches_usd": in_batches,
+        "cost_batch_usd": in_batches,
         "refused_by": _refused_by(tools, run, cost),
         "remark": remark,
         "graph": corpus["graph"],

@@ -2,8 +2,9 @@
 What a run would spend, said before it does: calls, tokens, prices, and the budgets that would refuse.
 
 Calls are counted by the same packing that buys them, and priced one by one, rounded as the book rounds them: where
-nothing changes in between, the plan is the bill.  A provider that allows less than its connection says makes calls
-smaller, and more of them; tokens stay what they are.  Nothing here is sent or written.
+nothing changes in between, the plan is the bill.  Personal data that was never met has no pseudonym yet, and the one
+that it gets may have a token more or less; a provider that allows less than its connection says makes calls smaller,
+and more of them.  Nothing here is sent or written.
 """
 
 from __future__ import annotations

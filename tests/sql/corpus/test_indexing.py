@@ -141,7 +141,7 @@ def test_a_plan_names_the_price_in_batches_beside_the_other(tools, run, ingest, 
 
     plan = plan_index(tools, run, dimensions=128)
 
-    assert plan["cost_usd"] == 2 * plan["cost_in_batches_usd"] > 0
+    assert plan["cost_usd"] == 2 * plan["cost_batch_usd"] > 0
 
 
 def test_a_plan_for_a_model_without_a_price_says_so(tools, run, ingest, model_server):

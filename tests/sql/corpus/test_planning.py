@@ -39,10 +39,10 @@ def priced(owner):
 
 
 def many(inbox, files=300):
-    """Fill an inbox: in each file a paragraph of its own, and one that every seventh file shares."""
+    """Fill an inbox; every seventh file says the same, whichever task it falls to."""
     for number in range(files):
-        shared = f"\n## Rules\n\nRule {number % 7} holds.\n" if number % 7 < 2 else ""
-        text = f"# Berth {number}\n\nBerth {number} is {number * 7} metres long.\n{shared}"
+        berth = number if number % 7 else 0
+        text = f"# Berth {berth}\n\nBerth {berth} is {berth * 7} metres long.\n"
         (inbox / f"berth{number:04}.md").write_text(text)
 
 

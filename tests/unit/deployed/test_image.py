@@ -103,7 +103,7 @@ def test_new_env_completes_an_env_that_exists(composition: Composition, tmp_path
     assert text.startswith(there + "\n")
     assert sorted(names) == sorted(composition.example)
     assert [secret for secret in secrets if len(secret) < 24] == []
-    assert len(secrets) == 13
+    assert len(secrets) == 14
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert [value for value in (*secrets, "kept", "acme") if value in completed] == []
 
@@ -120,7 +120,7 @@ def test_new_env_fills_in_a_copy_of_the_example(tmp_path: Path) -> None:
     run_new_env(target)
 
     text = target.read_text(encoding="utf-8")
-    assert len(re.findall(r"# Generate: .*\n[A-Z_]+=.{24}", text)) == 14
+    assert len(re.findall(r"# Generate: .*\n[A-Z_]+=.{24}", text)) == 15
     assert "MAIL_DOMAIN=example.com\n" in text
     assert [line for line in text.splitlines() if line.split("=")[0] not in example] == []
 
