@@ -36,11 +36,25 @@ def ask(monkeypatch: pytest.MonkeyPatch, finding: Finding, call: object, *words:
 
 def test_findings_and_the_live_call_are_one_object(monkeypatch: pytest.MonkeyPatch, proof: Proof):
     """A program that reads the output reads all of it as JSON."""
-    done = ask(monkeypatch, WELL, lambda *_, **__: proof, "--live", "--yes", "--json")
+    done = ask(monkeypatch, WELL, lambda *_, **__: (proof, proof), "--live", "--yes", "--json")
 
     told = json.loads(done.stdout)
-    assert (0, {"ok", "findings", "proof"}) == (done.exit_code, told.keys())
+    assert (0, {"ok", "findings", "proof", "chat"}) == (done.exit_code, told.keys())
     assert (True, [WELL.as_json()], 1) == (told["ok"], told["findings"], told["proof"]["tokens"])
+
+
+def test_a_provider_without_a_model_for_words_is_still_proved(monkeypatch: pytest.MonkeyPatch, proof: Proof):
+    """Searches need none; it is said, and what to do about it."""
+
+    def embeds(*_: object, **__: object) -> tuple[Proof, Misconfigured]:
+        return proof, Misconfigured("no such model")
+
+    told = json.loads(ask(monkeypatch, WELL, embeds, "--live", "--yes", "--json").stdout)
+    shown = ask(monkeypatch, WELL, embeds, "--live", "--yes")
+
+    assert (told["ok"], told["chat"]) == (True, {"error": "no such model"})
+    assert (shown.exit_code, "No answers in words: no such model" in shown.stdout) == (0, True)
+    assert "chat_model" in shown.stdout
 
 
 def test_a_call_that_fails_leaves_the_findings(monkeypatch: pytest.MonkeyPatch):
@@ -51,7 +65,7 @@ def test_a_call_that_fails_leaves_the_findings(monkeypatch: pytest.MonkeyPatch):
 
     done = ask(monkeypatch, WELL, refuse, "--live", "--yes", "--json")
 
-    assert {"ok": False, "findings": [WELL.as_json()], "proof": None} == json.loads(done.stdout)
+    assert {"ok": False, "findings": [WELL.as_json()], "proof": None, "chat": None} == json.loads(done.stdout)
     assert isinstance(done.exception, Misconfigured)
 
 
