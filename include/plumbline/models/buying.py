@@ -186,9 +186,8 @@ class Buyer:
         self._throttle.learn(outcome.headers)
         if cost is None:
             return None
-        billed = bought.billed
-        tokens = call.tokens_planned if billed.tokens_in is None else billed.tokens_in
-        return Usage(bought=len(call.keys), requests=1, tokens=tokens + billed.tokens_out, cost_usd=cost)
+        tokens_in, _, tokens_out = call.counted(bought.billed)
+        return Usage(bought=len(call.keys), requests=1, tokens=tokens_in + tokens_out, cost_usd=cost)
 
     def _keep(self, call: Call, bought: Bought, outcome: Outcome, history: History) -> Decimal | None:
         """Settle; an answer that is paid for is not thrown away because the database is away for minutes."""

@@ -32,7 +32,7 @@ class Billed:
 
     tokens_in: int | None
     cached: int = 0
-    tokens_out: int = 0
+    tokens_out: int | None = 0
 
 
 class Bought(Protocol):
@@ -107,10 +107,15 @@ class Call:
         """Tokens of the inputs as counted by us."""
         return sum(self.tokens)
 
+    def counted(self, billed: Billed) -> tuple[int, int, int]:
+        """Return the tokens in, those of them cached, and out; where the provider does not say, what was planned."""
+        tokens_in = self.tokens_planned if billed.tokens_in is None else billed.tokens_in
+        tokens_out = self.tokens_out if billed.tokens_out is None else billed.tokens_out
+        return tokens_in, billed.cached, tokens_out
+
     def cost(self, billed: Billed) -> Decimal:
         """Return what it cost; where the provider does not say what it billed, what was planned."""
-        tokens = self.tokens_planned if billed.tokens_in is None else billed.tokens_in
-        return self.prices.cost(tokens, billed.cached, billed.tokens_out)
+        return self.prices.cost(*self.counted(billed))
 
 
 B = TypeVar("B", bound=Bought)

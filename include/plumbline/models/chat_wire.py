@@ -58,7 +58,7 @@ def read_chat(content: bytes, request: bytes, answers_as: str) -> Chat:
         raise Unusable("there is no message")
     if not isinstance(reason, str):
         raise Unusable("it does not say why it ended")
-    ended, body = _outcome(message, reason, json_object(request))
+    ended, body = _outcome(message, reason, orjson.loads(request))
     return Chat(ended, billed_chat(fields), answered_by, body)
 
 
@@ -69,11 +69,11 @@ def billed_chat(content: bytes | dict[str, Any]) -> Billed:
     except Unusable:
         usage = None
     if not isinstance(usage, dict):
-        return Billed(None)
+        return Billed(None, tokens_out=None)
     details = usage.get("prompt_tokens_details")
     cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
     tokens_in = _count(usage.get("prompt_tokens"))
-    return Billed(tokens_in, min(cached or 0, tokens_in or 0), _count(usage.get("completion_tokens")) or 0)
+    return Billed(tokens_in, min(cached or 0, tokens_in or 0), _count(usage.get("completion_tokens")))
 
 
 def _outcome(
@@ -110,6 +110,8 @@ def _tool_calls(said: object, request: Mapping[str, Any]) -> tuple[list[dict[str
         if not isinstance(function, dict) or not isinstance(one.get("id"), str):
             raise Unusable("a tool call cannot be read")
         name, written = function.get("name"), function.get("arguments")
+        if not isinstance(name, str):
+            raise Unusable("a tool call has no name")
         call = {"id": one["id"], "name": name, "arguments": written}
         calls.append(call)
         if name not in declared:

@@ -405,5 +405,5 @@ def _course(call: Call, history: History) -> dict[str, object]:
 
 
 def _bill(call: Call, billed: Billed) -> dict[str, object]:
-    tokens = call.tokens_planned if billed.tokens_in is None else billed.tokens_in
-    return {"tokens": tokens, "tokens_cached": billed.cached, "tokens_out": billed.tokens_out}
+    tokens_in, cached, tokens_out = call.counted(billed)
+    return {"tokens": tokens_in, "tokens_cached": cached, "tokens_out": tokens_out}

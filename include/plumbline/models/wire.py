@@ -10,6 +10,7 @@ quietly.
 from __future__ import annotations
 
 import binascii
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from plumbline.models.calls import Billed, Unusable
+
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""What Postgres cannot keep; an escaped backslash before it makes it something else."""
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,6 +105,8 @@ def json_object(content: bytes) -> dict[str, Any]:
         raise Unusable("the answer is no JSON") from None
     if not isinstance(body, dict):
         raise Unusable("the answer is no JSON object")
+    if _NUL.search(content):
+        raise Unusable("the answer holds a character that no text may have")
     return body
 
 

@@ -244,8 +244,18 @@ def test_what_is_no_answer_is_a_state_that_was_paid_for(
         {**BILLING, "choices": BILLING["choices"] * 2},
         said('{"intent": "billing"}', reason=None),  # type: ignore[arg-type]
         ["a list"],
+        said('{"intent": "bil\x00ling"}'),
+        called((["refund"], {})),  # type: ignore[list-item]
     ],
-    ids=["another model", "no choice", "two choices", "no reason", "no object"],
+    ids=[
+        "another model",
+        "no choice",
+        "two choices",
+        "no reason",
+        "no object",
+        "a zero",
+        "a tool without a name",
+    ],
 )
 def test_what_is_no_answer_to_the_request_is_booked_and_never_believed(
     door: Door, model: Scripted, priced: Book, line: object
@@ -258,6 +268,17 @@ def test_what_is_no_answer_to_the_request_is_booked_and_never_believed(
 
     ((state, tokens, cost),) = priced.calls("state, tokens_in, cost_usd")
     assert (state, priced.answers, cost > 0, tokens > 0) == ("failed", 0, True, True)
+
+
+def test_what_the_provider_does_not_say_it_billed_is_booked_at_the_worst_case(
+    door: Door, model: Scripted, priced: Book
+) -> None:
+    """Never less than it may be."""
+    model.lines[:] = [{**BILLING, "usage": None}]
+
+    door.chat("classify", QUESTION)
+
+    assert priced.rows("select cost_usd = cost_planned_usd, tokens_out from ledger.call") == [(True, 50)]
 
 
 def test_a_model_without_a_price_for_its_answers_is_not_asked(

@@ -113,7 +113,7 @@ def read_result(line: bytes) -> Result | None:
     response = response if isinstance(response, dict) else {}
     status, body = response.get("status_code"), response.get("body")
     request_id = response.get("request_id")
-    request_id = request_id if isinstance(request_id, str) else None
+    request_id = request_id if isinstance(request_id, str) and request_id.isprintable() else None
     if status == _ANSWERED and isinstance(body, dict):
         return Result(call_id, "answered", "200", orjson.dumps(body), request_id=request_id)
     code = _code(error) or _code(body.get("error") if isinstance(body, dict) else None)

@@ -64,7 +64,10 @@ class Provider:
             "completion_window": WINDOW,
             "metadata": {LABEL: str(batch_id)},
         }
-        return transport.post(self._endpoint, "/batches", orjson.dumps(body), str(batch_id))
+        # Another file is another request, also to a provider that answers a repeated one from its memory.
+        return transport.post(
+            self._endpoint, "/batches", orjson.dumps(body), str(uuid.uuid5(batch_id, file_id))
+        )
 
     def batch(self, provider_id: str) -> dict[str, Any]:
         """Return what the provider says of a batch."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -120,7 +121,8 @@ def _sweep_files(provider: Provider, batch_id: UUID) -> None:
 def _create(work: Work, batch: DictRow) -> None:
     provider, batch_id = work.provider(batch), batch["batch_id"]
     with work.database.transaction(work.tenant) as session:
-        db.run(session, "batches/update_intended", batch_id=batch_id)
+        if not db.run(session, "batches/update_intended", batch_id=batch_id):
+            return  # somebody else is at it: the lock's session broke off
         db.run(session, "batches/update_calls_sent", batch_id=batch_id, called_at=batch["called_at"])
     batch = work.batch(batch_id)
     outcome = provider.create(batch_id, batch["input_file_id"], batch["route"])
@@ -185,12 +187,19 @@ def _attach(work: Work, batch: DictRow) -> DictRow:
         if at_provider.batch_of(card) == batch["batch_id"] and isinstance(card.get("id"), str)
     ]
     if ours:
-        _keep(work, batch, min(ours, key=_age))
+        _keep(work, batch, _of_this_attempt(ours, batch["input_file_id"]))
         log.warning("batch %s is attached to again", batch["batch_id"])
     elif batch["intended_for"] > LISTS_LAG:
         not_made(work, batch, back_to_room=False, again=False, wait=0)
         log.warning("batch %s was not made; it is submitted anew", batch["batch_id"])
     return work.batch(batch["batch_id"])
+
+
+def _of_this_attempt(ours: Sequence[dict[str, Any]], file_id: str) -> dict[str, Any]:
+    """An earlier attempt that came to nothing stays in the list: it has another file, or has failed.  Pure."""
+    with_file = [card for card in ours if card.get("input_file_id") == file_id] or ours
+    living = [card for card in with_file if card.get("status") != "failed"]
+    return min(living or with_file, key=_age)
 
 
 def _age(card: dict[str, Any]) -> int:
