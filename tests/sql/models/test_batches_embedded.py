@@ -34,6 +34,7 @@ from plumbline.models import (
 from plumbline.models.batches import Progress, Work, advance, cancel, sweep
 from plumbline.models.endpoints import Endpoint
 from plumbline.provenance.checks import perform
+from plumbline.review import ask_about_unknown_calls
 
 KILLED = Path(__file__).parent / "killed_batch.py"
 USE = "classify_ticket"
@@ -269,6 +270,9 @@ def test_what_expires_is_reserved_anew_and_what_is_unknown_until_it_is_decided(
     finish(work, plan(8))
     (unknown,) = list_unknown(tools)
 
+    run = Run(tenant="main", job="tests")
+    asked = [ask_about_unknown_calls(tools, run) for _ in range(2)]
+    assert asked == [{"unknown_calls": 1, "withdrawn": 0}] * 2
     found = standing(tools)
     assert found.open_usd == unknown.cost_usd
     assert broken(tools) == ["No call waits for a person to decide whether it was billed."]
