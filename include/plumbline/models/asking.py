@@ -10,33 +10,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from plumbline.core import db
 from plumbline.core.arrays import bytea_array
-from plumbline.core.clock import now
 from plumbline.core.db import Database
 from plumbline.core.receipts import Run
 from plumbline.core.tokenizer import CHAT_ENCODING, tokenizer
-from plumbline.models.background import Background
-from plumbline.models.buying import Buyer
+from plumbline.models.asked import A_MESSAGE, Questions
 from plumbline.models.calls import About, PromptRef
-from plumbline.models.caps import require_within
 from plumbline.models.chatting import Chatting
-from plumbline.models.conversation import ChatAnswer, ChatRequest, Ended, ToolCall, body_of, texts_of
+from plumbline.models.conversation import ChatAnswer, ChatRequest, Ended, ToolCall
 from plumbline.models.endpoints import Endpoint
-from plumbline.models.errors import InputRefused
-from plumbline.models.identity import Keys
-from plumbline.models.ledger import Ledger, any_cut_off, unanswered
+from plumbline.models.ledger import unanswered
 from plumbline.models.policy import Policy
-from plumbline.models.prices import PriceList, price_list
+from plumbline.models.prices import PriceList
+from plumbline.models.purchasing import Stream
 from plumbline.models.requests import Input, Usage
-from plumbline.models.sessions import HeldSession
-from plumbline.models.throttle import Throttle
-from plumbline.models.uses import urgency
 from plumbline.privacy.minimise import Minimiser
 
 if TYPE_CHECKING:
@@ -45,11 +37,9 @@ if TYPE_CHECKING:
     from plumbline.core.prompts import Prompt
 
 _LOOK_UP = 64
-_A_MESSAGE = 8
-"""Tokens that the provider adds to each message, at most."""
 
 
-class ChatStream:
+class ChatStream(Stream):
     """Requests in, answer keys out; the answers are in `ledger.answer` when `flush` returns.  For one thread."""
 
     def __init__(
@@ -64,51 +54,20 @@ class ChatStream:
         sensitivity: str,
         minimiser: Minimiser,
     ) -> None:
-        self._database, self._run, self._endpoint = database, run, endpoint
-        self._minimiser = minimiser
-        self._use, self._prompt = use, prompt
-        self._session = HeldSession(database, run.tenant)
-        self._background = Background(endpoint.limits.at_once, self._session, policy.keep_trying)
-        service = Chatting(endpoint, run.tenant)
-        ledger = Ledger(self._session, run, endpoint, service, sensitivity, prompt)
-        throttle = Throttle(self._session, endpoint, policy, self._background.stop, urgency(use))
-        self._ledger = ledger
-        self._background.before_closing = ledger.give_back
-        self._buyer = Buyer(endpoint, service, ledger, throttle, policy, self._background)
-        self._prices: PriceList | None = None
+        super().__init__(
+            database,
+            run,
+            endpoint,
+            policy,
+            lambda _: Chatting(endpoint, run.tenant),
+            use=use,
+            sensitivity=sensitivity,
+            at_once=endpoint.limits.at_once,
+            prompt=prompt,
+        )
+        self._questions = Questions(run, endpoint, use, prompt, minimiser)
         self._fresh: list[tuple[Input, About]] = []
         self._asked: set[bytes] = set()
-
-    def __enter__(self) -> Self:
-        """Look up the prices, and end the calls that a crash has left."""
-        self._prices = self._priced()
-        if any_cut_off(self._database, self._run.tenant, self._endpoint):
-            try:
-                for call in self._ledger.take_over_cut_off().adopted:
-                    self._background.start(partial(self._buyer.repeat, call))
-                self._background.wait_for_all()
-            except BaseException as error:
-                self._background.leave(error)
-                raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Settle everything; after an error, only what is under way."""
-        try:
-            if kind is None:
-                self.flush()
-        except BaseException as late:
-            error = late
-            raise
-        finally:
-            self._background.leave(error)
-
-    @property
-    def usage(self) -> Usage:
-        """What has been used so far."""
-        return self._background.usage
 
     def add(self, request: ChatRequest, *, user: str | None = None, session: str | None = None) -> bytes:
         """
@@ -120,26 +79,15 @@ class ChatStream:
             PlumblineError: A request of this stream went wrong.
         """
         self._background.raise_failure()
-        request = minimised(request, self._minimiser)
-        tokens = fitting_tokens(self._endpoint, request)
-        require_within(self._use, tokens, request.max_output_tokens)
-        key = self.key(request)
-        if key in self._asked:
+        item = self._questions.input(request)
+        if item.key in self._asked:
             self._background.count(Usage(reused=1))
-            return key
-        self._asked.add(key)
-        text = body_of(self._endpoint.model, request).decode()
-        about = About(tokens_out=request.max_output_tokens, user=user, session=session)
-        self._fresh.append((Input(key, text, tokens), about))
+            return item.key
+        self._asked.add(item.key)
+        self._fresh.append((item, About(tokens_out=request.max_output_tokens, user=user, session=session)))
         if len(self._fresh) >= _LOOK_UP:
             self._send()
-        return key
-
-    def key(self, request: ChatRequest) -> bytes:
-        """Return the key under which the answer to a minimised request is bought, or was."""
-        sha = self._prompt.sha256 if self._prompt else b""
-        keys = Keys(self._run.tenant, self._use, self._endpoint.model, request.parameters, sha)
-        return keys.of(texts_of(request.messages))
+        return item.key
 
     def flush(self) -> None:
         """
@@ -155,22 +103,17 @@ class ChatStream:
         """Return the answers that are there, by key."""
         return read_answers(self._database, self._run.tenant, keys)
 
-    def _priced(self) -> PriceList:
-        prices = price_list(self._database, self._endpoint.model)
-        prices.most(1, 1)  # a model without a price for its answers is not asked
-        return prices
+    def _look_up_prices(self) -> PriceList:
+        return answer_prices(super()._look_up_prices())
 
     def _send(self) -> None:
-        if self._prices is None:
-            raise RuntimeError("a stream is used in a `with` block")
-        if self._prices.day != now().date():
-            self._prices = self._priced()
+        prices = self._prices()
         missing = unfinished(self._database, self._run.tenant, [item.key for item, _ in self._fresh])
         self._background.count(Usage(reused=len(self._fresh) - len(missing)))
         waiting, self._fresh = self._fresh, []
         for item, about in waiting:
             if item.key in missing:
-                self._background.start(partial(self._buy, item, about, self._prices))
+                self._background.start(partial(self._buy, item, about, prices))
 
     def _buy(self, item: Input, about: About, prices: PriceList) -> None:
         self._buyer.buy(self._use, [item], prices, about)
@@ -200,39 +143,15 @@ def read_answers(database: Database, tenant: str, keys: Sequence[bytes]) -> dict
     return {bytes(row["key"]): _answer(row) for row in found}
 
 
-def tokens_of(request: ChatRequest) -> int:
-    """Return the most tokens that the provider can bill for a request: what is said, and what frames it."""
-    count = tokenizer(CHAT_ENCODING).count
-    said = sum(count(message.content) + _A_MESSAGE for message in request.messages)
-    framing = body_of(
-        "", replace(request, messages=tuple(replace(one, content="") for one in request.messages))
-    )
-    return said + int(count(framing.decode()))
-
-
-def fitting_tokens(endpoint: Endpoint, request: ChatRequest) -> int:
+def answer_prices(prices: PriceList) -> PriceList:
     """
-    Return the tokens of a minimised request.
+    Return the prices of a model that is to answer in words.
 
     Raises:
-        InputRefused: With its answer, it is longer than the model reads and writes.
+        PriceUnknown: There is none for its answers; it is not asked.
     """
-    tokens, limit = tokens_of(request), endpoint.limits.tokens_an_input
-    if tokens + request.max_output_tokens > limit:
-        raise InputRefused(
-            f"A request of {tokens} tokens, to be answered with at most {request.max_output_tokens}, cannot be "
-            f"sent: {endpoint.model} reads and writes {limit} in all."
-        )
-    return tokens
-
-
-def minimised(request: ChatRequest, minimiser: Minimiser) -> ChatRequest:
-    """Return the request as it may be stored and sent."""
-    contents = minimiser.minimise_all([message.content for message in request.messages])
-    messages = zip(request.messages, contents, strict=True)
-    return replace(
-        request, messages=tuple(replace(message, content=content) for message, content in messages)
-    )
+    prices.most(1, 1)
+    return prices
 
 
 def mending(item: Input, body: Mapping[str, Any]) -> Input:
@@ -242,7 +161,7 @@ def mending(item: Input, body: Mapping[str, Any]) -> Input:
     wrong = _mend_prompt().render(problems="; ".join(body["problems"]))
     request["messages"] += [{"role": "assistant", "content": said}, *wrong]
     count = tokenizer(CHAT_ENCODING).count
-    more = sum(count(text) + _A_MESSAGE for text in (said, *(message["content"] for message in wrong)))
+    more = sum(count(text) + A_MESSAGE for text in (said, *(message["content"] for message in wrong)))
     return Input(item.key, orjson.dumps(request).decode(), item.tokens + more)
 
 

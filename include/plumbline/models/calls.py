@@ -14,6 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from plumbline.core.receipts import Run
 from plumbline.models.prices import PriceList
 from plumbline.models.requests import Input
 
@@ -79,6 +80,25 @@ class PromptRef:
     def of(cls, prompt: Prompt) -> PromptRef:
         """Return what the book says of a prompt."""
         return cls(prompt.name, prompt.version, prompt.sha256, prompt.approved_by)
+
+
+def booked_on(run: Run, prompt: PromptRef | None) -> dict[str, object]:
+    """Return what the book says of who buys, and of the prompt: the columns that single calls and plans share."""
+    return {
+        "tenant": run.tenant,
+        "project": run.project,
+        "team": run.team,
+        "trace_id": run.trace_id,
+        "dag_id": run.dag_id,
+        "dag_run_id": run.dag_run_id,
+        "task_id": run.task_id,
+        "run_id": run.run_id,
+        "code_version": run.code_version,
+        "prompt_name": prompt and prompt.name,
+        "prompt_version": prompt and prompt.version,
+        "prompt_sha256": prompt and prompt.sha256,
+        "prompt_approver": prompt and prompt.approver,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from plumbline.core import db
 from plumbline.core.arrays import ByteaArray, bytea_array, integer_array
 from plumbline.core.db import Database
 from plumbline.core.receipts import Run
-from plumbline.models.calls import About, Billed, Bought, Call, PromptRef, Service
+from plumbline.models.calls import About, Billed, Bought, Call, PromptRef, Service, booked_on
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.errors import BudgetExhausted, InBatch
 from plumbline.models.identity import fingerprint
@@ -300,14 +300,7 @@ class Ledger:
             keys=found["keys"],
             tokens=found["tokens"],
             dimensions=found["dimensions"],
-            prices=PriceList(
-                self._endpoint.model,
-                "standard",
-                found["call_at"].date(),
-                found["usd_per_million_in"],
-                found["usd_per_million_cached"],
-                found["usd_per_million_out"],
-            ),
+            prices=PriceList.booked(found, self._endpoint.model, "standard", found["call_at"].date()),
             cost_planned_usd=found["cost_planned_usd"],
             request=b"",
             tokens_out=found["tokens_out_planned"],
@@ -323,50 +316,36 @@ class Ledger:
         about: About,
         reserved: Reservation,
     ) -> Call:
-        run, endpoint, prompt = self._run, self._endpoint, self._prompt
+        endpoint = self._endpoint
         keys, tokens = [item.key for item in ours], [item.tokens for item in ours]
         request = self._service.body(ours)
         call_id, cost = uuid.uuid4(), prices.most(sum(tokens), about.tokens_out)
         at = db.value(
             session,
             "ledger/insert_call",
+            **booked_on(self._run, self._prompt),
+            **prices.columns,
+            **reserved.columns,
             call_id=call_id,
-            tenant=run.tenant,
-            project=run.project,
-            team=run.team,
-            user_ref=about.user or run.user,
+            user_ref=about.user or self._run.user,
             session_ref=about.session,
             use=use,
             route=f"/v1{self._service.path}",
             region=endpoint.region,
             endpoint=endpoint.name,
             model=endpoint.model,
-            prompt_name=prompt.name if prompt else None,
-            prompt_version=prompt.version if prompt else None,
-            prompt_sha256=prompt.sha256 if prompt else None,
-            prompt_approver=prompt.approver if prompt else None,
             request_sha256=fingerprint(keys),
             inputs=len(keys),
             tokens_planned=sum(tokens),
             tokens_out_planned=about.tokens_out,
-            usd_per_million_in=prices.input,
-            usd_per_million_out=prices.output or 0,
-            usd_per_million_cached=prices.cached_input,
             cost_planned_usd=cost,
             mends=about.mends,
             sensitivity=self._sensitivity,
-            trace_id=run.trace_id,
-            dag_id=run.dag_id,
-            dag_run_id=run.dag_run_id,
-            task_id=run.task_id,
-            run_id=run.run_id,
-            code_version=run.code_version,
             dimensions=self._service.dimensions,
             keys=bytea_array(keys),
             tokens=integer_array(tokens),
             request=request,
             holder=self._session.holder,
-            **reserved.columns,
         )
         return Call(
             call_id,

@@ -11,6 +11,7 @@ there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -37,6 +38,27 @@ class PriceList:
     input: Decimal | None
     cached_input: Decimal | None = None
     output: Decimal | None = None
+
+    @classmethod
+    def booked(cls, row: Mapping[str, Any], model: str, service: Service, day: date) -> PriceList:
+        """Return the prices that a row of the book was written with."""
+        return cls(
+            model,
+            service,
+            day,
+            row["usd_per_million_in"],
+            row["usd_per_million_cached"],
+            row["usd_per_million_out"],
+        )
+
+    @property
+    def columns(self) -> dict[str, Decimal | None]:
+        """The columns that a row of the book has of them."""
+        return {
+            "usd_per_million_in": self.input,
+            "usd_per_million_cached": self.cached_input,
+            "usd_per_million_out": self.output or Decimal(0),
+        }
 
     def cost(self, tokens_in: int, tokens_cached: int = 0, tokens_out: int = 0) -> Decimal:
         """

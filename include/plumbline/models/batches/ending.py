@@ -73,14 +73,7 @@ def _resubmit(work: Work, batch_id: UUID, model: str, *, alone: bool) -> UUID | 
 
 def _move(session: Session, batch: DictRow, expired: DictRow, *, limited: bool, alone: bool) -> UUID:
     plan = db.row(session, "batches/select_plan", plan_id=batch["plan_id"]) or {}
-    prices = PriceList(
-        plan["model"],
-        "batch",
-        batch["called_at"].date(),
-        plan["usd_per_million_in"],
-        plan["usd_per_million_cached"],
-        plan["usd_per_million_out"],
-    )
+    prices = PriceList.booked(plan, plan["model"], "batch", batch["called_at"].date())
     child, cost = uuid.uuid4(), prices.cost(expired["tokens"], tokens_out=expired["tokens_out"])
     db.run(
         session,

@@ -179,14 +179,7 @@ def _outcome(bought: Bought | None) -> str | None:
 
 
 def _call_of(batch: DictRow, line: DictRow) -> Call:
-    prices = PriceList(
-        batch["model"],
-        "batch",
-        batch["called_at"].date(),
-        batch["usd_per_million_in"],
-        batch["usd_per_million_cached"],
-        batch["usd_per_million_out"],
-    )
+    prices = PriceList.booked(batch, batch["model"], "batch", batch["called_at"].date())
     return Call(
         line["call_id"],
         batch["called_at"],

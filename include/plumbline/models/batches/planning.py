@@ -22,18 +22,16 @@ from plumbline.core.arrays import bytea_array, integer_array
 from plumbline.core.db import Database
 from plumbline.core.errors import Passing
 from plumbline.core.receipts import Run
-from plumbline.core.tokenizer import EMBEDDING_ENCODING, tokenizer
-from plumbline.models.asking import fitting_tokens, mending, minimised
+from plumbline.models.asked import Questions, Texts
+from plumbline.models.asking import answer_prices, mending
 from plumbline.models.batches import budgets
 from plumbline.models.batches.lines import Line, Part, written
-from plumbline.models.calls import About, PromptRef
-from plumbline.models.caps import require_within
+from plumbline.models.calls import About, PromptRef, booked_on
 from plumbline.models.chatting import Chatting
-from plumbline.models.conversation import ChatRequest, body_of, texts_of
+from plumbline.models.conversation import ChatRequest
 from plumbline.models.embeddings import Embedding
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.errors import BudgetExhausted, InputRefused, StillUnusable
-from plumbline.models.identity import Keys
 from plumbline.models.ledger import unusable_lately
 from plumbline.models.moderating import Moderation
 from plumbline.models.prices import PriceList, price_list
@@ -78,7 +76,6 @@ class BatchPlan:
         sensitivity: str,
         minimiser: Minimiser,
     ) -> None:
-        self._minimiser = minimiser
         self._periods: list[int] = []
         self.plan_id = uuid.uuid4()
         self.requested = self.answered = self.under_way = 0
@@ -89,15 +86,14 @@ class BatchPlan:
         self._prices: PriceList | None = None
         self._wanted: list[tuple[Input, About]] = []
         self._changed: set[int] = set()
-        if kind is Chatting:
-            self._service: Chatting | Embedding | Moderation = Chatting(endpoint, run.tenant)
-            self._keys: Keys | None = None
+        self._asked: Questions | Texts
+        self._service: Chatting | Embedding | Moderation
+        if issubclass(kind, Chatting):
+            self._service = kind(endpoint, run.tenant)
+            self._asked = Questions(run, endpoint, use, prompt, minimiser)
         else:
-            self._service = (Embedding if kind is Embedding else Moderation)(
-                endpoint, run.tenant, self._session
-            )
-            parameters = Embedding.parameters(endpoint) if kind is Embedding else {}
-            self._keys = Keys(run.tenant, use, endpoint.model, parameters)
+            self._service = kind(endpoint, run.tenant, self._session)
+            self._asked = Texts(run, endpoint, kind, use, minimiser)
 
     def __enter__(self) -> Self:
         """
@@ -108,11 +104,8 @@ class BatchPlan:
             StillUnusable: The last answer could not be used: fifty thousand more would be paid for too.
         """
         self._require_usable_answers()
-        chat = self._kind is Chatting
         prices = price_list(self._database, self._endpoint.model, "batch")
-        if chat:
-            prices.most(1, 1)  # a model without a price for its answers is not asked
-        self._prices = prices
+        self._prices = answer_prices(prices) if self._kind is Chatting else prices
         try:
             with self._session.transaction() as session:
                 db.run(session, "batches/delete_dead_plans")
@@ -159,15 +152,11 @@ class BatchPlan:
         Raises:
             InputRefused: It is longer than the model reads, or than a batch may be.
         """
-        request = minimised(request, self._minimiser)
-        tokens = fitting_tokens(self._endpoint, request)
-        require_within(self._use, tokens, request.max_output_tokens)
-        sha = self._prompt.sha256 if self._prompt else b""
-        keys = Keys(self._run.tenant, self._use, self._endpoint.model, request.parameters, sha)
-        key = keys.of(texts_of(request.messages))
-        about = About(tokens_out=request.max_output_tokens, user=user, session=session)
-        self._take(Input(key, body_of(self._endpoint.model, request).decode(), tokens), about)
-        return key
+        if isinstance(self._asked, Texts):
+            raise TypeError("a plan of texts takes no chat requests")
+        item = self._asked.input(request)
+        self._take(item, About(tokens_out=request.max_output_tokens, user=user, session=session))
+        return item.key
 
     def add(self, text: str, tokens: int) -> bytes:
         """
@@ -176,22 +165,11 @@ class BatchPlan:
         Raises:
             InputRefused: It is empty, or longer than the model reads.
         """
-        if self._keys is None:
+        if isinstance(self._asked, Questions):
             raise TypeError("a plan of chat requests takes no texts")
-        given, text = text, self._minimiser.minimise(text)
-        limit = self._endpoint.limits.tokens_an_input
-        if text is not given:
-            tokens = tokenizer(EMBEDDING_ENCODING).count(text)
-        if not text:
-            raise InputRefused("An empty text cannot be sent to a model.")
-        if tokens > limit:
-            raise InputRefused(
-                f"A text of {tokens} tokens cannot be sent: {self._endpoint.model} reads {limit}."
-            )
-        require_within(self._use, tokens)
-        key = self._keys.of(text)
-        self._take(Input(key, text, tokens), About())
-        return key
+        item = self._asked.input(text, tokens)
+        self._take(item, About())
+        return item.key
 
     def _require_usable_answers(self) -> None:
         if self._kind is Embedding and lifetime(self._use) is None:
@@ -350,12 +328,13 @@ class BatchPlan:
         )
 
     def _begin(self, session: Session, prices: PriceList) -> None:
-        run, endpoint, prompt = self._run, self._endpoint, self._prompt
+        endpoint = self._endpoint
         db.run(
             session,
             "batches/insert_plan",
+            **booked_on(self._run, self._prompt),
+            **prices.columns,
             plan_id=self.plan_id,
-            tenant=run.tenant,
             use=self._use,
             route=f"/v1{self._service.path}",
             endpoint=endpoint.name,
@@ -363,23 +342,8 @@ class BatchPlan:
             model=endpoint.model,
             answers_as=endpoint.answers_as,
             dimensions=self._service.dimensions,
-            prompt_name=prompt.name if prompt else None,
-            prompt_version=prompt.version if prompt else None,
-            prompt_sha256=prompt.sha256 if prompt else None,
-            prompt_approver=prompt.approver if prompt else None,
             sensitivity=self._sensitivity,
-            usd_per_million_in=prices.input,
-            usd_per_million_out=prices.output or 0,
-            usd_per_million_cached=prices.cached_input,
             holder=self._session.holder,
-            project=run.project,
-            team=run.team,
-            trace_id=run.trace_id,
-            dag_id=run.dag_id,
-            dag_run_id=run.dag_run_id,
-            task_id=run.task_id,
-            run_id=run.run_id,
-            code_version=run.code_version,
         )
 
 
