@@ -102,7 +102,11 @@ def test_a_credential_needs_no_key_and_is_never_stored(without_keys, session):
     assert [] == session("app").execute("select kind from privacy.pseudonym").fetchall()
 
 
-@pytest.mark.parametrize("key", ["short", "c2hvcnQ=", "****", random_key() + "," + "x"])
+@pytest.mark.parametrize(
+    "key",
+    ["short", "c2hvcnQ=", "****", random_key() + "," + "x"],
+    ids=["short", "encoded", "stars", "second"],
+)
 def test_a_key_that_is_none_is_refused_without_saying_it(tools, key):
     """Too short, or no base64: it is named by its place."""
     with pytest.raises(Misconfigured, match=r"Key \d of the connection plumbline_pseudonyms") as caught:

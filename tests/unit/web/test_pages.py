@@ -207,6 +207,7 @@ def test_compressed_nothing_without_end_is_left_as_well(open_web, site):
         (b"page", "br"),
         (gzip.compress(gzip.compress(b"page")), "gzip, gzip"),
     ],
+    ids=["cut off", "not gzip", "with a rest", "not brotli", "twice"],
 )
 def test_what_cannot_be_unpacked_is_unreadable(body, name, web, site):
     """Half a page would be stored as a whole one."""
