@@ -6,6 +6,8 @@ SHELL := /bin/sh
 
 # What `make test` hands to pytest; `make chaos` runs the rest.
 TESTS ?= --ignore=tests/chaos
+# A process for each core, at most four: each starts parts of its own.  A module's tests stay in one.
+SPREAD := -n logical --maxprocesses=4 --dist=loadscope
 # The folder that `make demo` reads; without one, it reads what it read last, and the samples the first time.
 CHOSEN := $(if $(filter undefined,$(origin DOCUMENTS)),,--documents "$$DOCUMENTS")
 export DOCUMENTS
@@ -39,7 +41,7 @@ demo:  ## documents to a knowledge base in Airflow (DOCUMENTS=your/folder)
 
 test:  ## run the tests on real parts (TESTS="-k search" for some)
 	$(BOOTSTRAP) test
-	@exec .venv/bin/python -m pytest $(TESTS)
+	@exec .venv/bin/python -m pytest $(SPREAD) $(TESTS)
 
 chaos:  ## run the slow tests, which kill what is at work
 	$(BOOTSTRAP) test
