@@ -36,7 +36,7 @@ from plumbline.models.ledger import unusable_lately
 from plumbline.models.moderating import Moderation
 from plumbline.models.prices import PriceList, price_list
 from plumbline.models.requests import Input, full_requests
-from plumbline.models.reserving import RoomIsShort, give_back, note_refusal
+from plumbline.models.reserving import RoomIsShort, note_refusal
 from plumbline.models.sessions import HeldSession
 from plumbline.models.uses import lifetime
 from plumbline.privacy.minimise import Minimiser
@@ -76,7 +76,6 @@ class BatchPlan:
         sensitivity: str,
         minimiser: Minimiser,
     ) -> None:
-        self._periods: list[int] = []
         self.plan_id = uuid.uuid4()
         self.requested = self.answered = self.under_way = 0
         self.parts: list[Part] = []
@@ -130,9 +129,6 @@ class BatchPlan:
             if error is not None and isinstance(error, Exception):
                 with self._session.transaction() as session:
                     db.run(session, "batches/delete_plan", plan_id=self.plan_id)
-            elif self._periods:
-                with self._session.transaction() as session:
-                    give_back(session, self._periods, self._session.holder)
             self._session.close()
 
     @property
@@ -155,7 +151,8 @@ class BatchPlan:
         if isinstance(self._asked, Texts):
             raise TypeError("a plan of texts takes no chat requests")
         item = self._asked.input(request)
-        self._take(item, About(tokens_out=request.max_output_tokens, user=user, session=session))
+        about = About(tokens_out=request.max_output_tokens, user=user or self._run.user, session=session)
+        self._take(item, about)
         return item.key
 
     def add(self, text: str, tokens: int) -> bytes:
@@ -168,7 +165,7 @@ class BatchPlan:
         if isinstance(self._asked, Questions):
             raise TypeError("a plan of chat requests takes no texts")
         item = self._asked.input(text, tokens)
-        self._take(item, About())
+        self._take(item, About(user=self._run.user))
         return item.key
 
     def _require_usable_answers(self) -> None:
@@ -202,7 +199,7 @@ class BatchPlan:
         if self._kind is not Chatting:
             waiting = [item for item, _, _ in wanted]
             return [
-                self._line(items, About())
+                self._line(items, About(user=self._run.user))
                 for items in full_requests(waiting, self._endpoint.limits, rest=True)
             ]
         return [
@@ -297,10 +294,7 @@ class BatchPlan:
                     "The plan was taken for dead, because the database was away: it is begun anew."
                 )
             if ids and limited:
-                worst = {part.batch_id: self._worst(part) for part in self.parts}
-                self._periods = budgets.reserve(
-                    session, self._run, self._use, worst, holder=self._session.holder, alone=alone
-                )
+                budgets.reserve(session, self._run.tenant, ids, holder=self._session.holder, alone=alone)
             db.run(session, "batches/update_called", batch_ids=ids)
             db.run(session, "batches/insert_calls", batch_ids=ids)
 
