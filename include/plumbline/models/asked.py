@@ -81,13 +81,8 @@ class Questions:
             NoKeys: Something personal is in it, and there is no key to replace it with.
         """
         request = self._minimised(request)
-        tokens, limit = tokens_of(request), self.endpoint.limits.tokens_an_input
-        if tokens + request.max_output_tokens > limit:
-            raise InputRefused(
-                f"A request of {tokens} tokens, to be answered with at most {request.max_output_tokens}, cannot be "
-                f"sent: {self.endpoint.model} reads and writes {limit} in all."
-            )
-        require_within(self.use, tokens, request.max_output_tokens)
+        tokens = tokens_of(request)
+        require_answerable(self.endpoint, self.use, tokens, request.max_output_tokens)
         sha = self.prompt.sha256 if self.prompt else b""
         keys = Keys(self.run.tenant, self.use, self.endpoint.model, request.parameters, sha)
         body = body_of(self.endpoint.model, request).decode()
@@ -99,6 +94,22 @@ class Questions:
         return replace(
             request, messages=tuple(replace(message, content=content) for message, content in messages)
         )
+
+
+def require_answerable(endpoint: Endpoint, use: str, tokens: int, most_tokens_out: int) -> None:
+    """
+    Hold a request to a chat model, with its answer, to what the model reads and writes and its use allows.
+
+    Raises:
+        InputRefused: It is longer.
+    """
+    limit = endpoint.limits.tokens_an_input
+    if tokens + most_tokens_out > limit:
+        raise InputRefused(
+            f"A request of {tokens} tokens, to be answered with at most {most_tokens_out}, cannot be sent: "
+            f"{endpoint.model} reads and writes {limit} in all."
+        )
+    require_within(use, tokens, most_tokens_out)
 
 
 def tokens_of(request: ChatRequest) -> int:

@@ -2,11 +2,13 @@
 A stream of questions to a chat model: given one by one, asked several at once, in the background.
 
 An answer that does not fit the schema asked for is put right once: a second call, booked like any other, shows the
-model its answer and what is wrong with it.  There is no third.
+model its answer and what is wrong with it.  There is no third; and no second where it would be longer than the model
+reads or its use allows.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -19,11 +21,12 @@ from plumbline.core.arrays import bytea_array
 from plumbline.core.db import Database
 from plumbline.core.receipts import Run
 from plumbline.core.tokenizer import CHAT_ENCODING, tokenizer
-from plumbline.models.asked import A_MESSAGE, Questions
+from plumbline.models.asked import A_MESSAGE, Questions, require_answerable
 from plumbline.models.calls import About, PromptRef
 from plumbline.models.chatting import Chatting
 from plumbline.models.conversation import ChatAnswer, ChatRequest, Ended, ToolCall
 from plumbline.models.endpoints import Endpoint
+from plumbline.models.errors import InputRefused
 from plumbline.models.ledger import unanswered
 from plumbline.models.policy import Policy
 from plumbline.models.prices import PriceList
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from psycopg.rows import DictRow
 
     from plumbline.core.prompts import Prompt
+
+log = logging.getLogger(__name__)
 
 _LOOK_UP = 64
 
@@ -119,8 +124,9 @@ class ChatStream(Stream):
         self._buyer.buy(self._use, [item], prices, about)
         wrong = self._to_mend(item.key)
         if wrong is not None:
-            again = mending(item, wrong["body"])
-            self._buyer.buy(self._use, [again], prices, replace(about, mends=wrong["call_id"]))
+            again = mending_within(self._endpoint, self._use, item, wrong["body"], about.tokens_out)
+            if again is not None:
+                self._buyer.buy(self._use, [again], prices, replace(about, mends=wrong["call_id"]))
 
     def _to_mend(self, key: bytes) -> DictRow | None:
         with self._session.transaction() as session:
@@ -152,6 +158,25 @@ def answer_prices(prices: PriceList) -> PriceList:
     """
     prices.most(1, 1)
     return prices
+
+
+def mending_within(
+    endpoint: Endpoint, use: str, item: Input, body: Mapping[str, Any], most_tokens_out: int
+) -> Input | None:
+    """
+    Return the request that is to put an answer right, as `mending` does.
+
+    None where it would be longer than the model reads and writes, or than its use allows: the answer stays as it is.
+    """
+    again = mending(item, body)
+    try:
+        require_answerable(endpoint, use, again.tokens, most_tokens_out)
+    except InputRefused as refused:
+        log.warning(
+            "an answer for %s that does not fit what was asked for is not put right: %s", use, refused
+        )
+        return None
+    return again
 
 
 def mending(item: Input, body: Mapping[str, Any]) -> Input:

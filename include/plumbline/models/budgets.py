@@ -20,7 +20,7 @@ from plumbline.core.errors import Fatal
 from plumbline.core.tools import Tools
 from plumbline.models.errors import usd
 from plumbline.models.leases import Period, ends_at, first_day, forecast
-from plumbline.models.reserving import named, reclaim, tell_thresholds
+from plumbline.models.reserving import named, reclaim, take_back, tell_thresholds
 
 if TYPE_CHECKING:
     from plumbline.core.db import Session
@@ -116,9 +116,10 @@ def set_budgets(
     _require_possible(caps, thresholds)
     with tools.db.transaction(tenant) as session:
         db.run(session, "ledger/join_budgets", tenant=tenant, alone=True)
-        # The month first: it counts every call that the day does, and intents come before all else.
-        for period in sorted(caps, reverse=True):
-            _set(session, tenant, whose, period, caps[period], thresholds, by)
+        _put(
+            session,
+            [_replace(session, tenant, whose, one, caps[one], thresholds, by) for one in sorted(caps)],
+        )
 
 
 def remove_budgets(tools: Tools, tenant: str, whose: Subject, periods: Sequence[Period], *, by: str) -> None:
@@ -179,7 +180,26 @@ def _event(found: Mapping[str, Any]) -> str:
     return f"The budget of {whose} for this {found['period']} {came_to}: {spent} of {cap} USD are spent."
 
 
-def _set(
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """A budget that comes into force, its present day or month, and whether that has counted everything already."""
+
+    tenant: str
+    whose: Subject
+    budget_id: int
+    cap: Decimal
+    period_id: int
+    starts_on: date
+    counted: bool
+
+    @property
+    def which(self) -> dict[str, object]:
+        """The parameters of the statements that look for its calls."""
+        subject = {"scope": self.whose.scope, "name": self.whose.name}
+        return {**subject, "period": self.period_id, "starts_on": self.starts_on}
+
+
+def _replace(
     session: Session,
     tenant: str,
     whose: Subject,
@@ -187,9 +207,10 @@ def _set(
     cap: Decimal,
     thresholds: Sequence[Decimal],
     by: str,
-) -> None:
+) -> _Fresh:
+    """Put a budget in place of the one there was; its period is there then, and has the cap it had."""
     replaced = _end(session, tenant, whose, period, removed_by=None)
-    budget = db.value(
+    budget_id = db.value(
         session,
         "ledger/insert_budget",
         tenant=tenant,
@@ -201,45 +222,50 @@ def _set(
         set_by=by,
     )
     day = now().date()
-    starts_on = first_day(period, day)
-    opened = db.run(session, "ledger/open_periods", budgets=[budget], day=day)
-    [found] = db.rows(session, "ledger/select_period_of_budget", budget=budget, day=day)
-    period_id = found["period_id"]
+    opened = db.run(session, "ledger/open_periods", budgets=[budget_id], day=day)
+    period_id = db.value(session, "ledger/select_period_of_budget", budget=budget_id, day=day)
     # A period that its last budget has seen from its first day has counted everything.
-    counted = replaced and not opened
-    if not counted:
-        _count_open_calls(session, tenant, whose, period_id, starts_on)
-    db.rows(session, "ledger/lock_periods", periods=[period_id])
-    if not counted:
-        db.run(
-            session,
-            "ledger/book_period_anew",
-            scope=whose.scope,
-            name=whose.name,
-            period=period_id,
-            starts_on=starts_on,
-        )
-    db.run(session, "ledger/update_period_cap", budget=budget, cap_usd=cap, period=period_id)
-    tell_thresholds(session, [period_id])
-
-
-def _count_open_calls(session: Session, tenant: str, whose: Subject, period_id: int, starts_on: date) -> None:
-    """Reserve, in a period, the calls that are under way; they cannot end before this is committed."""
-    calls = db.rows(
-        session,
-        "ledger/lock_open_calls",
-        scope=whose.scope,
-        name=whose.name,
-        period=period_id,
-        starts_on=starts_on,
+    return _Fresh(
+        tenant, whose, budget_id, cap, period_id, first_day(period, day), counted=replaced and not opened
     )
-    if calls := [call for call in calls if not call["reserved"]]:
-        db.rows(session, "ledger/lock_periods", periods=[period_id])
+
+
+def _put(session: Session, fresh: Sequence[_Fresh]) -> None:
+    """
+    Hold the periods of budgets to their new caps, and count in them what they have not.
+
+    Everything is held before it is changed, in the order that all keep: what is under way cannot end meanwhile, and
+    nobody waits for what another holds who waits for this.
+    """
+    uncounted = [one for one in fresh if not one.counted]
+    # The earliest first: it counts every call that the others do.
+    early = sorted(uncounted, key=lambda one: one.starts_on)
+    calls = {one: db.rows(session, "ledger/lock_open_calls", **one.which) for one in early}
+    batches = db.rows(session, "batches/lock_open_batches", since=early[0].starts_on) if early else []
+    periods = sorted(one.period_id for one in fresh)
+    db.rows(session, "ledger/lock_periods", periods=periods)
+    for one in fresh:
+        db.run(
+            session, "ledger/update_period_cap", budget=one.budget_id, cap_usd=one.cap, period=one.period_id
+        )
+    # A process keeps no block of a cap that is no more.
+    take_back(session, periods)
+    for one in uncounted:
+        _reserve_open_calls(session, one, calls[one])
+        batch_ids = [batch["batch_id"] for batch in batches]
+        db.run(session, "batches/reserve_open_lines", **one.which, batch_ids=batch_ids)
+        db.run(session, "ledger/book_period_anew", **one.which)
+    tell_thresholds(session, periods)
+
+
+def _reserve_open_calls(session: Session, one: _Fresh, found: Sequence[Mapping[str, Any]]) -> None:
+    """Reserve, in a period, the calls that are under way; they cannot end before this is committed."""
+    if calls := [call for call in found if not call["reserved"]]:
         db.run(
             session,
             "ledger/reserve_open_calls",
-            tenant=tenant,
-            period=period_id,
+            tenant=one.tenant,
+            period=one.period_id,
             call_ids=[call["call_id"] for call in calls],
             times=[call["call_at"] for call in calls],
             leases=[call["lease"] for call in calls],

@@ -109,7 +109,7 @@ def paced(limits: Limits, tokens_per_minute: float, most_tokens: int | None = No
     An eighth of them at most: a provider never accepts a request larger than its minute, and a hundred workers who
     wait for one bucket are each served within a quarter of an hour.
     """
-    tokens = max(1, min(limits.tokens, int(tokens_per_minute / _A_MINUTE)))
+    tokens = max(1, int(min(limits.tokens, tokens_per_minute / _A_MINUTE)))
     return replace(limits, tokens=tokens if most_tokens is None else min(tokens, most_tokens))
 
 

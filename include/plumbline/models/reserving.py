@@ -5,8 +5,9 @@ Three hooks over the session of a purchase, each within a transaction of the boo
 call, `book` in the one that ends it, whoever ends it, and `give_back` when its process has nothing more to buy.
 
 A process leases blocks of the periods (`ledger.budget_period`) into rows of its own (`ledger.lease`), and its calls
-draw on these: no call waits for another process.  What keeps this free of deadlocks is one order: intents, then periods
-by number, then leases by period and holder; a claim begins at its own leases, and holds none that it could not draw on.
+draw on these: no call waits for another process.  What keeps this free of deadlocks is one order: intents by id, then
+batches by id, then periods by number, then leases by period and holder.  A claim begins at its own leases; it holds the
+periods of all of them before it touches any other.
 
 Where the room is short and others hold enough, the claim is made once more `alone`: nobody buys meanwhile, and what
 others have leased and not drawn is taken back.  A lease may be emptied to its open calls by anyone, at any time: its
@@ -65,6 +66,16 @@ class Reservation:
 NOTHING = Reservation()
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What was reserved in one period, on whose lease, and what came of it; amounts in US dollars."""
+
+    period: int
+    lease: int
+    reserved_usd: Decimal
+    cost_usd: Decimal
+
+
 def reserve(
     session: Session, run: Run, use: str, worst_usd: Decimal, *, holder: int, alone: bool
 ) -> Reservation:
@@ -95,7 +106,9 @@ def reserve(
         return NOTHING
     periods = [row["period_id"] for row in applying]
     if not all(row["drawn"] for row in applying):
-        periods = _lease(session, run.tenant, applying, worst_usd, day=day, holder=holder, alone=alone)
+        periods = lock_applying(session, applying, day)
+        needed = dict.fromkeys(periods, worst_usd)
+        grant(session, run.tenant, needed, holder=holder, alone=alone)
     return Reservation(holder, periods, worst_usd)
 
 
@@ -109,28 +122,29 @@ def book(session: Session, ended: Mapping[str, Any], cost_usd: Decimal) -> list[
     if ended["lease"] is None:
         return []
     periods: list[int] = ended["budget_periods"]
-    reserved: Decimal = ended["reserved_usd"]
-    if cost_usd > reserved:
-        db.rows(session, "ledger/lock_periods", periods=periods)
-        db.run(
-            session,
-            "ledger/book_over",
-            periods=periods,
-            holder=ended["lease"],
-            reserved_usd=reserved,
-            cost_usd=cost_usd,
-        )
-        tell_thresholds(session, periods)
-    else:
-        db.run(
-            session,
-            "ledger/book_on_leases",
-            periods=periods,
-            holder=ended["lease"],
-            reserved_usd=reserved,
-            cost_usd=cost_usd,
-        )
+    book_shares(
+        session, [Share(period, ended["lease"], ended["reserved_usd"], cost_usd) for period in periods]
+    )
     return periods
+
+
+def book_shares(session: Session, shares: Sequence[Share]) -> None:
+    """Do the same for what was reserved as these shares."""
+    if not shares:
+        return
+    above = sorted({share.period for share in shares if share.cost_usd > share.reserved_usd})
+    if above:
+        db.rows(session, "ledger/lock_periods", periods=above)
+    db.run(
+        session,
+        "ledger/book_shares",
+        periods=[share.period for share in shares],
+        holders=[share.lease for share in shares],
+        reserved=[share.reserved_usd for share in shares],
+        costs=[share.cost_usd for share in shares],
+    )
+    if above:
+        tell_thresholds(session, above)
 
 
 def give_back(session: Session, periods: Iterable[int], holder: int = NOBODY) -> None:
@@ -177,41 +191,57 @@ def named(scope: str, name: str) -> str:
     return f"{scope} {name}".rstrip()
 
 
-def _lease(
-    session: Session,
-    tenant: str,
-    applying: Sequence[Mapping[str, Any]],
-    worst_usd: Decimal,
-    *,
-    day: date,
-    holder: int,
-    alone: bool,
-) -> list[int]:
-    """Lease a new block of every period, and draw the call on it; return the periods."""
+def lock_applying(session: Session, applying: Sequence[Mapping[str, Any]], day: date) -> list[int]:
+    """Begin the day or month of budgets where it has not begun, and hold them; return these periods."""
     budgets = [row["budget_id"] for row in applying]
     if any(row["period_id"] is None for row in applying):
         db.run(session, "ledger/open_periods", budgets=budgets, day=day)
     locked = db.rows(session, "ledger/lock_periods_of_budgets", budgets=budgets, day=day)
-    periods = [row["period_id"] for row in locked]
-    _return_leases(session, periods, holder=holder, alone=alone)
-    blocks = []
-    for found in db.rows(session, "ledger/select_rooms", periods=periods):
-        granted = block(found["room_usd"], worst_usd)
+    return [row["period_id"] for row in locked]
+
+
+def grant(
+    session: Session,
+    tenant: str,
+    needed: Mapping[int, Decimal],
+    *,
+    holder: int,
+    alone: bool,
+    exactly: bool = False,
+) -> None:
+    """
+    Lease a new block of every period, which are held, and draw on it what is `needed` of each, in US dollars.
+
+    `exactly`: no more than that, as nothing else will draw on it.
+
+    Raises:
+        RoomIsShort: There is no room without what others hold.
+        BudgetExhausted: There is no room even so.
+    """
+    _return_leases(session, list(needed), holder=holder, alone=alone)
+    blocks = {}
+    for found in db.rows(session, "ledger/select_rooms", periods=list(needed)):
+        period = found["period_id"]
+        granted = block(found["room_usd"], needed[period])
         if granted is None:
             # Where it would not help to take back what others hold, nobody is kept from buying for it.
-            enough = not alone and worst_usd <= found["room_usd"] + found["unused_usd"]
-            raise RoomIsShort if enough else _exhausted(found, worst_usd)
-        blocks.append(granted)
+            enough = not alone and needed[period] <= found["room_usd"] + found["unused_usd"]
+            raise RoomIsShort if enough else _exhausted(found, needed[period])
+        blocks[period] = needed[period] if exactly else granted
     db.run(
         session,
         "ledger/grant_leases",
-        periods=periods,
-        blocks=blocks,
+        periods=list(blocks),
+        blocks=list(blocks.values()),
+        costs=[needed[period] for period in blocks],
         holder=holder,
         tenant=tenant,
-        cost_usd=worst_usd,
     )
-    return periods
+
+
+def take_back(session: Session, periods: Sequence[int]) -> None:
+    """Empty the leases of everybody in these periods, which are held, to their open calls; nobody buys meanwhile."""
+    _return_leases(session, periods, holder=NOBODY, alone=True)
 
 
 def _return_leases(session: Session, periods: Sequence[int], *, holder: int, alone: bool) -> None:

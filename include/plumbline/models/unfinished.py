@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from plumbline.core import db
 from plumbline.core.errors import Fatal
 from plumbline.core.tools import Tools
+from plumbline.models.batches.budgets import Ending
 from plumbline.models.batches.budgets import book as book_lines
 from plumbline.models.reserving import book, reclaim
 
@@ -95,8 +96,9 @@ def release_within(session: Session, call_id: uuid.UUID | str, billed: bool, by:
     tokens, tokens_out = (found["tokens"], found["tokens_out"]) if billed else (0, 0)
     cost: Decimal = found["cost_usd"] if billed else Decimal(0)
     if line is not None:
+        db.row(session, "batches/lock_batch", batch_id=line["batch_id"])
         db.run(session, "batches/delete_ended_lines", batch_id=line["batch_id"], call_ids=[call_id])
-        book_lines(session, line["batch_id"], line["cost_usd"], cost)
+        book_lines(session, line["batch_id"], line["at"], [Ending(call_id, line["cost_usd"], cost)])
     elif (ended := db.row(session, "ledger/delete_intent", call_id=call_id)) is not None:
         book(session, ended, cost)
     db.run(

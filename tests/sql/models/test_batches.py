@@ -24,7 +24,8 @@ from tests.sql.models.conftest import QUICK, Book
 from plumbline.core.connections import Connection
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
-from plumbline.models import ChatRequest, Door, Message, Schema, list_unknown, release_call
+from plumbline.models import ChatRequest, Door, Message, Schema, list_unknown, release_call, uses
+from plumbline.models.asked import tokens_of
 from plumbline.models.batches import (
     BatchPlan,
     Progress,
@@ -240,6 +241,44 @@ def test_an_answer_that_does_not_fit_is_put_right_once_by_the_next_plan(
     assert 1 == mended.lines
     assert [("invalid", False), ("answered", True)] == priced.calls("outcome, mends is not null")
     assert 0 == plan(1).lines
+
+
+def test_an_answer_is_not_put_right_by_a_plan_where_that_would_pass_the_cap_of_its_use(
+    plan: Callable[..., BatchPlan],
+    work: Work,
+    provider: BatchProvider,
+    priced: Book,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It counts as answered: it was paid for, and stays as it is."""
+    cap = max(tokens_of(question(number)) for number in range(3))
+    monkeypatch.setattr(uses, "_uses", lambda: {USE: uses.Use(most_tokens_in=cap)})
+    provider.answer = lambda lines: ([answered(line, "nonsense") for line in lines], [], "completed")
+    finish(work, plan(2).plan_id)
+
+    second = plan(3)
+
+    assert (1, 2, 0) == (second.lines, second.answered, second.under_way)
+    assert "is not put right" in caplog.text
+    finish(work, second.plan_id)
+    assert [("invalid", False, 3)] == priced.rows(
+        "select outcome, mended, count(*) from ledger.answer group by 1, 2"
+    )
+
+
+def test_a_line_holds_no_more_tokens_than_its_use_allows(
+    door: Door, work: Work, priced: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two texts fit into a request of the provider, and one into a call of the use."""
+    monkeypatch.setattr(uses, "_uses", lambda: {"embed_chunk": uses.Use(most_tokens_in=5)})
+    with door.embedding_batch("embed_chunk") as vectors:
+        for number in range(4):
+            vectors.add(f"text {number}", 3)
+
+    finish(work, vectors.plan_id)
+
+    assert [(3,)] * 4 == priced.calls("tokens_planned")
 
 
 def test_embeddings_and_moderations_travel_in_batches_too(

@@ -53,10 +53,12 @@ class Caller(HeldSession):
         self.endpoint = endpoint
         self.ledger = Ledger(self, self.run, endpoint, Embedding(endpoint, "main", self), "internal")
 
-    def claim(self, text: str, dollars: int = 1, use: str = "embed_chunk") -> Call:
+    def claim(
+        self, text: str, dollars: int = 1, use: str = "embed_chunk", *, user: str | None = None
+    ) -> Call:
         """Write down a call and what it reserves."""
         keys = Keys("main", use, self.endpoint.model, {})
-        claim = self.ledger.claim(use, [Input(keys.of(text), text, dollars)], PRICES, About())
+        claim = self.ledger.claim(use, [Input(keys.of(text), text, dollars)], PRICES, About(user=user))
         assert claim.call is not None
         return claim.call
 
@@ -189,6 +191,51 @@ def test_each_budget_counts_its_own_calls(tools: Tools, caller: Callable[..., Ca
     spent = {each.scope: int(each.spent_usd) for each in list_budgets(tools, "main")}
 
     assert spent == {"everything": 111, "project": 1, "team": 10, "use": 110, "user": 10}
+    assert broken(tools) == []
+
+
+def test_a_budget_by_user_counts_the_calls_that_name_that_user(
+    tools: Tools, caller: Callable[..., Caller], book: Book
+) -> None:
+    """A call that names nobody counts for the user of the run, and one that names somebody does not."""
+    for name in ("u-run", "u-1", "u-2"):
+        limit(tools, scope="user", name=name, month=200)
+    one = caller(user="u-run")
+
+    one.settle(one.claim("boats", 10, user="u-1"))
+    one.settle(one.claim("harbours", 20))
+    with pytest.raises(BudgetExhausted, match="user u-1"):
+        one.claim("the sea", 191, user="u-1")
+    one.leave()
+
+    assert {"u-run": 20, "u-1": 10, "u-2": 0} == {
+        each.name: int(each.spent_usd) for each in list_budgets(tools, "main")
+    }
+    assert book.calls("user_ref") == [("u-1",), ("u-run",)]
+    assert broken(tools) == []
+
+
+@pytest.mark.parametrize("cap", [10, 100])
+def test_a_cap_that_is_set_anew_leaves_no_process_the_block_of_the_former(
+    tools: Tools, caller: Callable[..., Caller], cap: int
+) -> None:
+    """What was drawn stays reserved, what was spent is booked; the rest is there under the new cap alone."""
+    limit(tools, day=6400, month=6400)
+    one = caller()
+    one.buy("boats", 5)
+    under_way = one.claim("harbours", 4)
+    assert amounts(standing(tools))[1] > 4
+
+    limit(tools, month=cap)
+    assert amounts(standing(tools)) == (5, 4, cap - 9, 0)
+    with pytest.raises(BudgetExhausted, match="for this month"):
+        one.claim("too much", cap - 8)
+    one.buy("the sea", cap - 9)
+    one.settle(under_way)
+    one.leave()
+
+    assert amounts(standing(tools)) == (cap, 0, 0, 0)
+    assert amounts(standing(tools, "day"))[0] == cap
     assert broken(tools) == []
 
 
@@ -505,6 +552,75 @@ def test_budgets_set_while_many_buy_lose_no_call(
     assert broken(tools) == []
 
 
+def test_a_call_waits_at_the_first_of_its_leases_and_holds_none_behind_it(
+    tools: Tools, caller: Callable[..., Caller], book: Book
+) -> None:
+    """Leases are taken in one order, whatever the order of their rows: so nobody waits in a circle."""
+    limit(tools, month=6400)
+    limit(tools, day=6400)
+    one = caller()
+    one.buy("boats")
+    # The rows are laid down again, the last period first.
+    book.change(
+        "with gone as (delete from ledger.lease returning *) insert into ledger.lease select * from gone "
+        "order by period_id desc"
+    )
+    [(first,), (last,)] = book.rows("select period_id from ledger.lease order by 1")
+    with psycopg.connect(book.url) as blocking, ThreadPoolExecutor(1) as thread:
+        blocking.execute("select from ledger.lease where period_id = %s for update", [first])
+        claimed = thread.submit(one.claim, "harbours")
+        while not claimed.done() and not book.rows("select from pg_locks where not granted"):
+            pass
+
+        free = book.rows(
+            "select period_id from ledger.lease where period_id = %s for update skip locked", last
+        )
+
+        blocking.rollback()
+        one.settle(claimed.result())
+    assert free == [(last,)]
+
+
+def test_budgets_set_claimed_and_given_back_by_many_at_once_never_wait_in_a_circle(
+    tools: Tools, caller: Callable[..., Caller], book: Book
+) -> None:
+    """Six budgets, their days begun before their months; callers with small blocks, who end, and begin again."""
+    subjects = [("everything", None), ("project", "plumbline"), ("use", "embed_chunk")]
+    for period in ("day", "month"):
+        for scope, name in subjects:
+            limit(tools, scope=scope, name=name, **{period: 1000})
+    done = threading.Event()
+
+    def work(number: int) -> None:
+        for turn in range(6):
+            one = caller(project="plumbline")
+            for text in range(3):
+                one.buy(f"text {number} {turn} {text}")
+            one.leave()
+
+    def set_all() -> None:
+        turn = 0
+        while not done.is_set():
+            turn += 1
+            for scope, name in subjects:
+                limit(tools, scope=scope, name=name, day=1000 - turn % 2, month=1000 + turn % 3)
+            reclaiming = list_budgets(tools, "main")
+            assert len(reclaiming) == 6
+
+    with ThreadPoolExecutor(10) as threads:
+        setting = [threads.submit(set_all) for _ in range(2)]
+        try:
+            list(threads.map(work, range(8)))
+        finally:
+            done.set()
+        for each in setting:
+            each.result()
+
+    assert {int(each.spent_usd) for each in list_budgets(tools, "main")} == {144}
+    assert book.rows("select count(*) from ledger.lease") == [(0,)]
+    assert broken(tools) == []
+
+
 def test_the_door_draws_on_budgets_and_gives_all_back(live: Door, tools: Tools, book: Book) -> None:
     """As every pipeline buys."""
     limit(tools, scope="project", name="plumbline", month=1)
@@ -534,7 +650,7 @@ def test_without_a_budget_a_purchase_does_not_touch_their_tables(
     live: Door, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who sets none pays nothing for them."""
-    monkeypatch.delattr(reserving, "_lease")
+    monkeypatch.delattr(reserving, "grant")
     for table in ("budget_period", "lease", "budget_event"):
         book.change(f"revoke all on ledger.{table} from plumbline_app")
 

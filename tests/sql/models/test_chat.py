@@ -29,7 +29,9 @@ from plumbline.models import (
     Tool,
     asking,
     release_call,
+    uses,
 )
+from plumbline.models.asked import tokens_of
 from plumbline.models.effects import Action, TooManyRounds, converse
 from plumbline.models.endpoints import connected
 from plumbline.models.errors import AnswerUnusable, InputRefused
@@ -193,6 +195,27 @@ def test_there_is_no_third_try(door: Door, model: Scripted) -> None:
     assert answer == again
     assert (answer.ended, len(model.asked)) == (Ended.INVALID, 2)
     assert answer.problems == ("$.intent breaks the rule enum", "$.intent breaks the rule type")
+
+
+def test_an_answer_is_not_put_right_where_that_would_pass_the_cap_of_its_use(
+    door: Door,
+    model: Scripted,
+    priced: Book,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The question fits, the question with its answer does not: the answer stays as it is, in this run and the next."""
+    cap = tokens_of(QUESTION)
+    monkeypatch.setattr(uses, "_uses", lambda: {"classify": uses.Use(most_tokens_in=cap)})
+    model.lines[:] = [said("no JSON"), BILLING]
+
+    answer, again = door.chat("classify", QUESTION), door.chat("classify", QUESTION)
+
+    assert answer == again
+    assert (answer.ended, len(model.asked)) == (Ended.INVALID, 1)
+    assert priced.states() == {"settled": 1}
+    assert "an answer for classify that does not fit what was asked for is not put right" in caplog.text
+    assert f"include/uses.toml allows {cap}" in caplog.text
 
 
 def test_a_crash_between_an_answer_and_its_mending_buys_only_the_mending(

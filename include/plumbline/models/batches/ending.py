@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from plumbline.core import db
-from plumbline.core.receipts import Run
 from plumbline.models.batches import budgets
 from plumbline.models.batches import provider as at_provider
 from plumbline.models.batches.provider import Provider
@@ -87,10 +86,9 @@ def _move(session: Session, batch: DictRow, expired: DictRow, *, limited: bool, 
         cost_usd=cost,
         **expired,
     )
-    if limited:
-        run = Run(batch["tenant"], "batches.resubmit", project=plan["project"], team=plan["team"])
-        budgets.reserve(session, run, plan["use"], {child: cost}, holder=plan["holder"], alone=alone)
     db.run(session, "batches/move_expired", batch_id=batch["batch_id"], child=child)
+    if limited:
+        budgets.reserve(session, batch["tenant"], [child], holder=plan["holder"], alone=alone)
     db.run(session, "batches/update_called", batch_ids=[child])
     db.run(session, "batches/insert_calls", batch_ids=[child])
     return child

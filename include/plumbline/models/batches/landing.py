@@ -162,6 +162,8 @@ class _Landing:
             cost = sum((row["cost_usd"] for row in found), start=Decimal(0))
             counts = {**ends, "strange": heard.strange, "doubled": heard.doubled}
             db.run(session, "batches/update_landed", **which, **counts, cost_usd=cost)
+            if not ends["unknown"]:
+                budgets.give_back(session, self.batch["batch_id"])
         log.info("batch %s has landed: %s", self.batch["batch_id"], counts)
 
     def _write(self, session: Session, ends: Sequence[End]) -> None:
@@ -175,11 +177,12 @@ class _Landing:
                 db.run(session, "batches/update_lines_left", **which, call_ids=stay, left_as=left_as)
         gone = [end.call_id for end in ends if end.state not in ("expired", "unknown")]
         db.run(session, "batches/delete_ended_lines", **which, call_ids=gone)
-        known = [end for end in ends if end.state != "unknown"]
-        planned, cost = (
-            sum((amount(end) for end in known), start=Decimal(0)) for amount in (_planned, _cost)
-        )
-        budgets.book(session, self.batch["batch_id"], planned, cost)
+        known = [
+            budgets.Ending(end.call_id, end.planned_usd, end.cost_usd or Decimal(0))
+            for end in ends
+            if end.state != "unknown"
+        ]
+        budgets.book(session, self.batch["batch_id"], self.batch["called_at"], known)
 
     def _locked(self, session: Session) -> bool:
         """Hold the batch; others who land it wait here, and see what this one has done."""
@@ -191,11 +194,3 @@ class _Landing:
             return 0
         which = {"batch_id": self.batch["batch_id"], "called_at": self.batch["called_at"]}
         return len(db.rows(session, "batches/select_calls_of_batch", **which, call_ids=call_ids))
-
-
-def _planned(end: End) -> Decimal:
-    return end.planned_usd
-
-
-def _cost(end: End) -> Decimal:
-    return end.cost_usd or Decimal(0)

@@ -11,8 +11,10 @@ Promises:
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -23,7 +25,7 @@ from plumbline.core.db import Database
 from plumbline.core.errors import Passing
 from plumbline.core.receipts import Run
 from plumbline.models.asked import Questions, Texts
-from plumbline.models.asking import answer_prices, mending
+from plumbline.models.asking import answer_prices, mending_within
 from plumbline.models.batches import budgets
 from plumbline.models.batches.lines import Line, Part, written
 from plumbline.models.calls import About, PromptRef, booked_on
@@ -35,10 +37,10 @@ from plumbline.models.errors import BudgetExhausted, InputRefused, StillUnusable
 from plumbline.models.ledger import unusable_lately
 from plumbline.models.moderating import Moderation
 from plumbline.models.prices import PriceList, price_list
-from plumbline.models.requests import Input, full_requests
-from plumbline.models.reserving import RoomIsShort, give_back, note_refusal
+from plumbline.models.requests import Input, full_requests, paced
+from plumbline.models.reserving import RoomIsShort, note_refusal
 from plumbline.models.sessions import HeldSession
-from plumbline.models.uses import lifetime
+from plumbline.models.uses import lifetime, use_of
 from plumbline.privacy.minimise import Minimiser
 
 if TYPE_CHECKING:
@@ -76,7 +78,6 @@ class BatchPlan:
         sensitivity: str,
         minimiser: Minimiser,
     ) -> None:
-        self._periods: list[int] = []
         self.plan_id = uuid.uuid4()
         self.requested = self.answered = self.under_way = 0
         self.parts: list[Part] = []
@@ -130,9 +131,6 @@ class BatchPlan:
             if error is not None and isinstance(error, Exception):
                 with self._session.transaction() as session:
                     db.run(session, "batches/delete_plan", plan_id=self.plan_id)
-            elif self._periods:
-                with self._session.transaction() as session:
-                    give_back(session, self._periods, self._session.holder)
             self._session.close()
 
     @property
@@ -155,7 +153,8 @@ class BatchPlan:
         if isinstance(self._asked, Texts):
             raise TypeError("a plan of texts takes no chat requests")
         item = self._asked.input(request)
-        self._take(item, About(tokens_out=request.max_output_tokens, user=user, session=session))
+        about = About(tokens_out=request.max_output_tokens, user=user or self._run.user, session=session)
+        self._take(item, about)
         return item.key
 
     def add(self, text: str, tokens: int) -> bytes:
@@ -168,7 +167,7 @@ class BatchPlan:
         if isinstance(self._asked, Questions):
             raise TypeError("a plan of chat requests takes no texts")
         item = self._asked.input(text, tokens)
-        self._take(item, About())
+        self._take(item, About(user=self._run.user))
         return item.key
 
     def _require_usable_answers(self) -> None:
@@ -195,23 +194,28 @@ class BatchPlan:
             found = db.rows(session, "batches/select_standing", keys=keys, model=self._endpoint.model)
             lines = self._lines([(*wanted[bytes(row["key"])], row) for row in found if _open(row)])
             self._insert(session, lines)
-        self.under_way += doubled + sum(row["under_way"] for row in found)
-        self.answered += sum(not row["under_way"] and not _open(row) for row in found)
+        under_way, bought = sum(row["under_way"] for row in found), sum(len(line.keys) for line in lines)
+        self.under_way += doubled + under_way
+        self.answered += len(found) - under_way - bought
 
     def _lines(self, wanted: Sequence[tuple[Input, About, DictRow]]) -> list[Line]:
         if self._kind is not Chatting:
+            # A batch knows no minute, but the use its cap.
+            limits = paced(self._endpoint.limits, math.inf, use_of(self._use).most_tokens_in)
             waiting = [item for item, _, _ in wanted]
             return [
-                self._line(items, About())
-                for items in full_requests(waiting, self._endpoint.limits, rest=True)
+                self._line(items, About(user=self._run.user))
+                for items in full_requests(waiting, limits, rest=True)
             ]
-        return [
-            self._line(
-                [item if row["mends"] is None else mending(item, row["body"])],
-                About(about.tokens_out, row["mends"], about.user, about.session),
-            )
-            for item, about, row in wanted
-        ]
+        lines = []
+        for item, about, row in wanted:
+            asked = item if row["mends"] is None else self._mending(item, about, row)
+            if asked is not None:
+                lines.append(self._line([asked], replace(about, mends=row["mends"])))
+        return lines
+
+    def _mending(self, item: Input, about: About, row: DictRow) -> Input | None:
+        return mending_within(self._endpoint, self._use, item, row["body"], about.tokens_out)
 
     def _line(self, items: Sequence[Input], about: About) -> Line:
         keys, tokens = [item.key for item in items], [item.tokens for item in items]
@@ -297,10 +301,7 @@ class BatchPlan:
                     "The plan was taken for dead, because the database was away: it is begun anew."
                 )
             if ids and limited:
-                worst = {part.batch_id: self._worst(part) for part in self.parts}
-                self._periods = budgets.reserve(
-                    session, self._run, self._use, worst, holder=self._session.holder, alone=alone
-                )
+                budgets.reserve(session, self._run.tenant, ids, holder=self._session.holder, alone=alone)
             db.run(session, "batches/update_called", batch_ids=ids)
             db.run(session, "batches/insert_calls", batch_ids=ids)
 

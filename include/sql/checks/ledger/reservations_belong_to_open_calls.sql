@@ -5,7 +5,7 @@ with reserved as (
     from (
         select lease, budget_periods, reserved_usd from ledger.intent
         union all
-        select lease, budget_periods, reserved_usd from ledger.batch where reserved_usd > 0
+        select lease, array[period_id], reserved_usd from ledger.batch_share where reserved_usd > 0
     ) as open
     cross join unnest(open.budget_periods) as counted (period_id)
     group by counted.period_id, open.lease

@@ -1,4 +1,19 @@
--- Write the calls of new batches: one a line.
+-- Write the calls of new batches, one a line, with the periods of budgets that they count for: of a budget by user, the
+-- lines of that user.
+with common as (
+    select share.batch_id, array_agg(share.period_id order by share.period_id) as periods
+    from ledger.batch_share as share
+    join ledger.budget_period as period on period.period_id = share.period_id
+    where share.batch_id = any(%(batch_ids)s) and period.scope <> 'user'
+    group by share.batch_id
+),
+own as (
+    select share.batch_id, period.name as user_ref, array_agg(share.period_id order by share.period_id) as periods
+    from ledger.batch_share as share
+    join ledger.budget_period as period on period.period_id = share.period_id
+    where share.batch_id = any(%(batch_ids)s) and period.scope = 'user'
+    group by share.batch_id, period.name
+)
 insert into ledger.call (
     call_id, at, state, tenant, project, team, user_ref, session_ref, use, route, region, endpoint, model, prompt_name,
     prompt_version, prompt_sha256, prompt_approver, request_sha256, inputs, tokens_planned, tokens_out_planned,
@@ -12,10 +27,13 @@ select
     line.tokens_out, plan.usd_per_million_in, plan.usd_per_million_out, plan.usd_per_million_cached,
     round((planned.tokens * plan.usd_per_million_in + line.tokens_out * plan.usd_per_million_out) / 1000000, 9),
     line.mends, plan.sensitivity, batch.batch_id::text, plan.trace_id, plan.dag_id, plan.dag_run_id, plan.task_id,
-    plan.run_id, plan.code_version, batch.budget_periods
+    plan.run_id, plan.code_version,
+    nullif(coalesce(common.periods, '{}') || coalesce(own.periods, '{}'), '{}')
 from ledger.batch
 join ledger.batch_plan as plan on plan.plan_id = batch.plan_id
 join ledger.batch_line as line on line.batch_id = batch.batch_id
+left join common on common.batch_id = batch.batch_id
+left join own on own.batch_id = batch.batch_id and own.user_ref = line.user_ref
 cross join lateral (
     select sum(input.tokens)::bigint as tokens, string_agg(input.key, ''::bytea order by input.place) as keys
     from unnest(line.keys, line.tokens) with ordinality as input (key, tokens, place)

@@ -1,4 +1,5 @@
--- The budgets that apply to a call, and the call drawn on the leases of its process in all of them, or in none.
+-- The budgets that apply to a call, and the call drawn on the leases of its process in all of them, or in none.  The
+-- leases are taken in the order that all keep.
 with applying as (
     select budget.budget_id, period.period_id
     from ledger.budget
@@ -14,18 +15,23 @@ with applying as (
             ('everything', ''), ('project', %(project)s), ('team', %(team)s), ('use', %(use)s), ('user', %(user)s)
         )
 ),
+mine as (
+    select lease.period_id, lease.granted_usd - lease.open_usd - lease.spent_usd >= %(cost_usd)s as enough
+    from ledger.lease
+    join applying on applying.period_id = lease.period_id
+    where lease.holder = %(holder)s
+    order by lease.period_id
+    for update of lease
+),
 enough as (
-    select count(lease.period_id) = count(*) as everywhere
+    select count(*) filter (where mine.enough) = count(*) as everywhere
     from applying
-    left join ledger.lease
-        on lease.period_id = applying.period_id
-        and lease.holder = %(holder)s
-        and lease.granted_usd - lease.open_usd - lease.spent_usd >= %(cost_usd)s
+    left join mine on mine.period_id = applying.period_id
 ),
 drawn as (
     update ledger.lease set open_usd = lease.open_usd + %(cost_usd)s
-    from applying, enough
-    where lease.period_id = applying.period_id and lease.holder = %(holder)s and enough.everywhere
+    from mine, enough
+    where lease.period_id = mine.period_id and lease.holder = %(holder)s and enough.everywhere
     returning lease.period_id
 )
 select applying.budget_id, applying.period_id, drawn.period_id is not null as drawn

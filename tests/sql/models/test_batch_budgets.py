@@ -1,0 +1,373 @@
+"""Batches under budgets: set while they are open, by the users of their lines, and without room for what expired."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.sql.models.batch_provider import (
+    MODEL,
+    BatchProvider,
+    Line,
+    all_answered,
+    answered,
+    batch_provider,
+    failed,
+)
+from tests.sql.models.conftest import QUICK, Book
+
+from plumbline.core import db
+from plumbline.core.connections import Connection
+from plumbline.core.receipts import Run
+from plumbline.core.tools import Tools
+from plumbline.models import BudgetExhausted, ChatRequest, Door, Message, list_unknown, release_call
+from plumbline.models.batches import BatchPlan, Progress, Work, advance, landing
+from plumbline.models.batches.landing import land
+from plumbline.models.batches.polling import look
+from plumbline.models.batches.submitting import submit
+from plumbline.models.budgets import Standing, list_budgets, remove_budgets, set_budgets, subject
+from plumbline.models.endpoints import connected
+from plumbline.provenance.checks import perform
+
+USE = "classify_ticket"
+PRICE = Decimal("0.0000003")
+"""Of a line: 100 tokens in at 0.002 USD a million, and 10 out at 0.01."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A provider of batches, and a book with budgets."""
+
+    tools: Tools
+    book: Book
+    provider: BatchProvider
+    door: Door
+    work: Work
+
+    def plan(self, *users: str | None) -> BatchPlan:
+        """Plan a question for each of these users; never one that was planned before."""
+        ((before,),) = self.book.rows("select count(*) from ledger.call")
+        with self.door.chat_batch(USE) as planned:
+            for number, user in enumerate(users, before):
+                planned.ask(ChatRequest((Message("user", f"Ticket {number}"),), 10), user=user)
+        return planned
+
+    def limit(self, scope: str = "everything", name: str | None = None, /, **caps: Any) -> None:
+        """Set budgets, in US dollars."""
+        amounts: Any = {period: Decimal(cap) for period, cap in caps.items()}
+        set_budgets(self.tools, "main", subject(scope, name), amounts, by="the tests")
+
+    def standing(self, scope: str = "everything", name: str = "", period: str = "month") -> Standing:
+        """Return how a budget stands."""
+        found = [
+            each
+            for each in list_budgets(self.tools, "main")
+            if (each.scope, each.name, each.period) == (scope, name, period)
+        ]
+        (only,) = found
+        return only
+
+    def amounts(
+        self, scope: str = "everything", name: str = "", period: str = "month"
+    ) -> tuple[Decimal, Decimal]:
+        """Return what of a budget is spent, and what calls under way have reserved."""
+        found = self.standing(scope, name, period)
+        return found.spent_usd, found.open_usd
+
+    def planned(self, where: str = "true") -> Decimal:
+        """Return what calls that have not ended can cost."""
+        query = (
+            f"select coalesce(sum(cost_planned_usd), 0) from ledger.call where ended_at is null and {where}"
+        )
+        ((found,),) = self.book.rows(query)
+        return Decimal(found)
+
+    def finish(self, planned: BatchPlan) -> Progress:
+        """Take turns until the plan is done."""
+        for _ in range(20):
+            found = advance(self.work, planned.plan_id)
+            if found.done:
+                return found
+        raise AssertionError(f"the plan does not end: {found}")
+
+    def broken(self) -> list[str]:
+        """Return the rules of the book that are broken."""
+        with self.tools.db.transaction("main") as session:
+            return [result.check for result in perform(session, "ledger", {}) if not result.passed]
+
+
+@pytest.fixture
+def bench(tools: Tools, run: Run, book: Book) -> Iterator[Bench]:
+    """Batches of at most three lines."""
+    for kind, price in (("input", "0.002"), ("output", "0.01")):
+        book.change(
+            "insert into ledger.price values (%s, 'batch', %s, '2026-01-01', %s, 'tests')", MODEL, kind, price
+        )
+    with batch_provider() as provider:
+        extra = {"chat_model": MODEL, "batch_requests": 3}
+        endpoint = connected(Connection(kind="openai", host=provider.url, password="sk-tests", extra=extra))
+        door = Door(tools, run, endpoint=endpoint, policy=QUICK)
+        yield Bench(tools, book, provider, door, Work.of(tools, run.tenant, endpoint, QUICK))
+
+
+def test_a_budget_set_while_a_batch_is_open_counts_it(bench: Bench) -> None:
+    """What may still be billed is reserved in it, and booked in it as the lines land."""
+    planned = bench.plan(None, None, None, None)
+    worst = bench.planned()
+
+    bench.limit(day=1, month=1)
+    bench.limit("use", USE, month=1)
+    bench.limit("project", "another", month=1)
+
+    assert bench.amounts() == bench.amounts(period="day") == bench.amounts("use", USE) == (0, worst)
+    assert bench.amounts("project", "another") == (0, 0)
+    assert [] == bench.broken()
+
+    bench.finish(planned)
+
+    assert bench.amounts() == bench.amounts(period="day") == bench.amounts("use", USE) == (4 * PRICE, 0)
+    assert bench.amounts("project", "another") == (0, 0)
+    assert [] == bench.broken()
+
+
+def test_a_budget_set_below_what_an_open_batch_can_cost_is_over_and_refuses(bench: Bench) -> None:
+    """The batch goes on: it is paid for already.  Nothing more is planned."""
+    planned = bench.plan(None, None)
+    worst = bench.planned()
+
+    bench.limit(month=worst / 2)
+
+    assert worst / 2 == bench.standing().over_usd
+    with pytest.raises(BudgetExhausted):
+        bench.plan(None)
+    bench.finish(planned)
+    assert (2 * PRICE, 0) == bench.amounts()
+
+
+def test_a_budget_set_in_the_midst_of_a_landing_counts_what_landed_and_what_is_to_land(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sets it waits for the page that is being written; the next page finds it."""
+    monkeypatch.setattr(landing, "PAGE", 1)
+    bench.limit(month=1)
+    planned = bench.plan(None, None, None)
+    batch_id = planned.parts[0].batch_id
+    submit(bench.work, batch_id)
+    look(bench.work, batch_id)
+    end, setting = landing._Landing.end, []
+
+    def ended(self: Any, *given: Any) -> None:
+        end(self, *given)
+        if not setting:
+            setting.append(threading.Thread(target=bench.limit, args=("use", USE), kwargs={"month": 1}))
+            with self.held.transaction() as session:
+                db.row(session, "batches/lock_batch", batch_id=batch_id)
+                setting[0].start()
+                while setting[0].is_alive() and not bench.book.rows("select from pg_locks where not granted"):
+                    pass
+            setting[0].join()
+
+    monkeypatch.setattr(landing._Landing, "end", ended)
+    land(bench.work, batch_id)
+    bench.finish(planned)
+
+    assert bench.amounts("use", USE) == bench.amounts() == (3 * PRICE, 0)
+    assert [] == bench.broken()
+
+
+def test_lines_planned_while_a_budget_was_removed_count_when_it_is_set_again(bench: Bench) -> None:
+    """Removing and setting is no way around a wall, in batches either; nothing counts twice."""
+    bench.limit(month=1)
+    first = bench.plan(None, None)
+    remove_budgets(bench.tools, "main", subject("everything", None), ["month"], by="the tests")
+    second = bench.plan(None)
+    worst = bench.planned()
+
+    bench.limit(month=1)
+
+    assert (0, worst) == bench.amounts()
+    assert [] == bench.broken()
+    bench.finish(first)
+    bench.finish(second)
+    assert (3 * PRICE, 0) == bench.amounts()
+    assert [] == bench.broken()
+
+
+def test_what_landed_while_a_budget_was_removed_counts_when_it_is_set_again(bench: Bench) -> None:
+    """What was reserved in it was booked in it meanwhile."""
+    bench.limit(month=1)
+    first = bench.plan(None, None)
+    remove_budgets(bench.tools, "main", subject("everything", None), ["month"], by="the tests")
+    second = bench.plan(None)
+    bench.finish(first)
+    bench.finish(second)
+
+    bench.limit(month=1)
+
+    assert (3 * PRICE, 0) == bench.amounts()
+    assert [] == bench.broken()
+
+
+@pytest.mark.parametrize("billed", [True, False])
+def test_a_lost_line_counts_in_a_budget_that_is_set_before_somebody_decides(
+    bench: Bench, *, billed: bool
+) -> None:
+    """The batch has landed; the line may have been billed all the same."""
+    bench.provider.answer = lambda lines: ([answered(line) for line in lines[1:]], [], "completed")
+    bench.finish(bench.plan(None, None, None))
+    (lost,) = list_unknown(bench.tools)
+
+    bench.limit(month=1)
+    assert (2 * PRICE, lost.cost_usd) == bench.amounts()
+    release_call(bench.tools, lost.call_id, billed, "Ada")
+
+    assert (2 * PRICE + (lost.cost_usd if billed else 0), 0) == bench.amounts()
+    assert [] == bench.broken()
+
+
+def test_what_expired_and_is_asked_for_again_counts_in_a_budget_set_meanwhile(bench: Bench) -> None:
+    """The expired line cost nothing, and the new one is reserved where the first was."""
+    bench.provider.answer = lambda lines: (
+        [answered(line) for line in lines[1:]],
+        [failed(line, "batch_expired") for line in lines[:1]],
+        "expired",
+    )
+    planned = bench.plan("u-1", "u-2", "u-3")
+    bench.limit("user", "u-1", month=1)
+    bench.limit(month=1)
+
+    bench.finish(planned)
+
+    assert bench.amounts()[1] == 0
+    assert bench.book.rows("select sum(cost_usd) from ledger.call") == [(bench.amounts()[0],)]
+    assert bench.book.rows("select coalesce(sum(cost_usd), 0) from ledger.call where user_ref = 'u-1'") == [
+        (bench.amounts("user", "u-1")[0],)
+    ]
+    assert [] == bench.broken()
+
+
+def by_user(bench: Bench) -> Mapping[str, tuple[Decimal, Decimal]]:
+    """Return what of each budget by user is spent, and what is reserved."""
+    return {
+        each.name: (each.spent_usd, each.open_usd)
+        for each in list_budgets(bench.tools, "main")
+        if each.scope == "user"
+    }
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_budget_by_user_counts_the_lines_of_that_user(bench: Bench, *, before: bool) -> None:
+    """Whether it was set before or after they were planned; those of nobody else, and not the user of the run."""
+    object.__setattr__(bench.door, "_run", Run("main", "test.step", user="u-run"))
+    users = ["u-1", "u-2", "u-3", "u-run"]
+    if before:
+        for user in users:
+            bench.limit("user", user, month=1)
+    planned = bench.plan("u-1", "u-2", "u-1", None)
+    if not before:
+        for user in users:
+            bench.limit("user", user, month=1)
+    one = bench.planned("user_ref = 'u-2'")
+
+    assert {"u-1": (0, 2 * one), "u-2": (0, one), "u-3": (0, 0), "u-run": (0, one)} == by_user(bench)
+    assert [] == bench.broken()
+    bench.finish(planned)
+
+    spent = {"u-1": (2 * PRICE, 0), "u-2": (PRICE, 0), "u-3": (0, 0), "u-run": (PRICE, 0)}
+    assert spent == by_user(bench)
+    assert [] == bench.broken()
+
+
+def test_one_user_without_room_refuses_the_plan_and_nothing_stays_reserved_for_the_others(
+    bench: Bench,
+) -> None:
+    """All of it, or nothing; the sentence names whose budget it is."""
+    bench.limit("user", "u-1", month=1)
+    bench.limit("user", "u-2", month=0)
+
+    with pytest.raises(BudgetExhausted, match="budget of user u-2"):
+        bench.plan("u-1", "u-2")
+
+    assert {"u-1": (0, 0), "u-2": (0, 0)} == by_user(bench)
+    assert [(0,)] == bench.book.rows("select count(*) from ledger.call")
+    assert [] == bench.broken()
+
+
+def test_a_batch_that_is_refused_gives_back_what_it_had_reserved(bench: Bench) -> None:
+    """In every budget, also in one that was set after it was planned."""
+    bench.provider.faults = [("POST /v1/batches", 400)]
+    bench.limit("user", "u-1", month=1)
+    planned = bench.plan("u-1", "u-2")
+    bench.limit(month=1)
+
+    bench.finish(planned)
+
+    assert bench.amounts() == bench.amounts("user", "u-1") == (0, 0)
+    assert [(0,)] == bench.book.rows("select count(*) from ledger.batch_share")
+    assert [] == bench.broken()
+
+
+def test_a_line_that_was_billed_above_its_worst_case_is_booked_in_all_its_budgets(bench: Bench) -> None:
+    """A page books what is below and what is above it together."""
+
+    def dear(lines: list[Line]) -> tuple[list[Any], list[Any], str]:
+        output, errors, state = all_answered(lines)
+        for one in output[:1]:
+            one["response"]["body"]["usage"]["prompt_tokens"] = 10**9
+        return output, errors, state
+
+    bench.provider.answer = dear
+    for user in ("u-1", "u-2", "u-3"):
+        bench.limit("user", user, month=1)
+    bench.limit(month=1)
+    bench.finish(bench.plan("u-1", "u-2", "u-3"))
+
+    assert bench.book.rows("select user_ref, cost_usd from ledger.call order by 1") == [
+        (user, spent) for user, (spent, _) in sorted(by_user(bench).items())
+    ]
+    assert bench.standing().over_usd > 1
+    assert ["No budget of today or this month is over its cap."] == bench.broken()
+
+
+def test_batches_that_land_while_budgets_are_set_lose_no_line_and_wait_for_nobody_in_a_circle(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four workers bring plans home, a fifth sets and removes budgets of every kind."""
+    monkeypatch.setattr(landing, "PAGE", 1)
+    users = [f"u-{number}" for number in range(3)]
+    bench.limit(day=1)
+    bench.limit(month=1)
+    plans = [bench.plan(*users * 2) for _ in range(4)]
+    kinds: list[tuple[str, str | None]] = [
+        ("everything", None),
+        ("use", USE),
+        *(("user", user) for user in users),
+    ]
+    landed = threading.Event()
+
+    def set_all() -> None:
+        while not landed.is_set():
+            for scope, name in kinds:
+                bench.limit(scope, name, month=1, day=1)
+            remove_budgets(bench.tools, "main", subject("use", USE), ["day"], by="the tests")
+
+    with ThreadPoolExecutor(5) as threads:
+        setting = threads.submit(set_all)
+        try:
+            for found in list(threads.map(bench.finish, plans)):
+                assert {"settled": 6} == found.lines
+        finally:
+            landed.set()
+        setting.result()
+    bench.limit("use", USE, day=1)
+
+    for period in ("day", "month"):
+        assert (24 * PRICE, 0) == bench.amounts(period=period) == bench.amounts("use", USE, period)
+        for user in users:
+            assert (8 * PRICE, 0) == bench.amounts("user", user, period)
+    assert [] == bench.broken()
