@@ -42,7 +42,7 @@ from plumbline.models.batches.polling import look
 from plumbline.models.batches.provider import Provider
 from plumbline.models.batches.submitting import submit
 from plumbline.models.endpoints import Endpoint, connected
-from plumbline.models.errors import InBatch, ProviderUnreachable, StillUnusable, Unreconciled
+from plumbline.models.errors import InBatch, ProviderFailing, ProviderUnreachable, StillUnusable, Unreconciled
 from plumbline.provenance.checks import perform
 
 SCHEMA = Schema(
@@ -305,6 +305,67 @@ def test_only_an_exhausted_and_aged_list_permits_a_new_submission(
 
     finish(work, planned.plan_id)
     assert 1 == len(provider.batches) == provider.billed
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"data": [], "has_more": True},
+        {"data": [{"id": "batch_a"}], "has_more": True},
+        {"data": [None], "has_more": False},
+        {"data": [{"metadata": None}], "has_more": False},
+        {"has_more": False},
+    ],
+    ids=["empty", "the same again", "unreadable", "nameless", "no list"],
+)
+def test_a_list_that_stops_short_permits_no_new_submission(
+    page: dict[str, Any], plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """Its intent is old, and its batch may stand on the page that was not shown."""
+    planned = plan(1)
+    provider.faults = [("POST /v1/batches", 502)]
+    with pytest.raises(ProviderUnreachable):
+        advance(work, planned.plan_id)
+    priced.change("update ledger.batch set intended_at = intended_at - interval '1 hour'")
+
+    provider.faults = [("GET /v1/batches", (200, page)), ("GET /v1/batches", (200, page))]
+    with pytest.raises(ProviderFailing, match="list of the provider"):
+        advance(work, planned.plan_id)
+    assert [("submitting",)] == priced.rows("select state from ledger.batch")
+    assert {} == provider.batches
+
+    provider.faults = []
+    assert {"settled": 1} == finish(work, planned.plan_id).lines
+    assert 1 == len(provider.batches) == provider.billed
+
+
+def test_a_worker_whose_batch_changed_while_it_uploaded_sends_nothing(
+    plan: Callable[..., BatchPlan],
+    work: Work,
+    provider: BatchProvider,
+    priced: Book,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its lock broke off; another worker has brought the file there, and is about to make the batch."""
+    planned = plan(2)
+    uploaded = Provider.upload
+
+    def slowly(self: Provider, file: Any, batch_id: UUID) -> str:
+        found = uploaded(self, file, batch_id)
+        theirs = uploaded(self, file, batch_id)
+        priced.change("update ledger.batch set input_file_id = %s", theirs)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Provider, "upload", slowly)
+        submit(work, only_batch(priced))
+
+    assert {} == provider.batches
+    assert [("uploading",)] == priced.rows("select state from ledger.batch")
+    assert list(provider.files) == [priced.rows("select input_file_id from ledger.batch")[0][0]]
+    assert {"settled": 2} == finish(work, planned.plan_id).lines
+    assert 1 == len(provider.batches)
+    assert {} == provider.files
 
 
 def test_a_batch_that_the_provider_refuses_was_not_billed(
