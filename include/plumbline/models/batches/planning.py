@@ -21,7 +21,7 @@ from plumbline.core import db
 from plumbline.core.arrays import bytea_array, integer_array
 from plumbline.core.db import Database
 from plumbline.core.errors import Passing
-from plumbline.core.receipts import Run
+from plumbline.core.receipts import Receipt, Run
 from plumbline.models.asked import Questions, Texts
 from plumbline.models.asking import answer_prices, mending
 from plumbline.models.batches import budgets
@@ -61,6 +61,8 @@ class BatchPlan:
     """
     What a step wants bought in batches, for a `with` block; leaving it writes the calls.  For one thread.
 
+    Inputs that were `requested` were `answered` already, or are `under_way` with others, or are bought.  Of those under
+    way, `in_doubt` are held by calls that may have been billed: nobody buys them until a person has decided.
     After an error nothing of it is left.
     """
 
@@ -78,7 +80,7 @@ class BatchPlan:
     ) -> None:
         self._periods: list[int] = []
         self.plan_id = uuid.uuid4()
-        self.requested = self.answered = self.under_way = 0
+        self.requested = self.answered = self.under_way = self.in_doubt = 0
         self.parts: list[Part] = []
         self._database, self._run, self._endpoint, self._kind = database, run, endpoint, kind
         self._use, self._prompt, self._sensitivity = use, prompt, sensitivity
@@ -141,6 +143,11 @@ class BatchPlan:
         return sum(part.lines for part in self.parts)
 
     @property
+    def left_to_others(self) -> Receipt:
+        """Inputs without an answer that this plan does not buy: `under_way`, and apart from these `in_doubt`."""
+        return {"under_way": self.under_way - self.in_doubt, "in_doubt": self.in_doubt}
+
+    @property
     def cost_usd(self) -> Decimal:
         """The most that they can cost, in US dollars."""
         return sum((self._worst(part) for part in self.parts), start=Decimal(0))
@@ -196,6 +203,7 @@ class BatchPlan:
             lines = self._lines([(*wanted[bytes(row["key"])], row) for row in found if _open(row)])
             self._insert(session, lines)
         self.under_way += doubled + sum(row["under_way"] for row in found)
+        self.in_doubt += sum(row["in_doubt"] for row in found)
         self.answered += sum(not row["under_way"] and not _open(row) for row in found)
 
     def _lines(self, wanted: Sequence[tuple[Input, About, DictRow]]) -> list[Line]:
