@@ -309,6 +309,12 @@ def test_screens_fit_a_terminal_of_eighty_columns_and_names_are_whole(
         (["lineage", "nonsense"], 1, "is no id"),
         (["check", "corpus/nothing"], 1, "corpus/nothing"),
         (["calls", "release", "9b2f6c1e-0000-4000-8000-000000000000", "--billed"], 1, "nothing to decide"),
+        (["calls", "release", "--billed"], 2, "Name either a call or, with --batch, a batch."),
+        (
+            ["calls", "release", "--batch", "9b2f6c1e-0000-4000-8000-000000000000", "--billed"],
+            1,
+            "No line of batch 9b2f6c1e-0000-4000-8000-000000000000 is in doubt",
+        ),
         (["ingest"], 2, "Say what to read"),
         (["serach", "x"], 2, "No such command"),
     ],

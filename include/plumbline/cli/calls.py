@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import uuid
+from collections import Counter
 from typing import Annotated
 
 import typer
@@ -36,6 +37,10 @@ def unknown(*, tenant: Tenant = None, as_json: Json = False) -> None:
         inputs, tokens = counted(call.inputs, "input"), counted(call.tokens, "token")
         said = f"{call.use} by {call.model}: {inputs}, {tokens}, at most ${call.cost_usd:.6f}"
         say_below(said)
+    for batch, lines in Counter(call.batch_id for call in found if call.batch_id).items():
+        say_below(
+            f"batch {batch}: {counted(lines, 'line')}, together: plumbline calls release --batch {batch} --billed"
+        )
     console.print(
         "Look them up at the provider, then: plumbline calls release CALL --billed (or --not-billed)"
     )
@@ -43,17 +48,29 @@ def unknown(*, tenant: Tenant = None, as_json: Json = False) -> None:
 
 @calls.command()
 def release(
-    call: Annotated[uuid.UUID, typer.Argument(help="Id of the call, from `plumbline calls unknown`.")],
+    call: Annotated[
+        uuid.UUID | None, typer.Argument(help="Id of the call, from `plumbline calls unknown`.")
+    ] = None,
     *,
+    batch: Annotated[
+        uuid.UUID | None,
+        typer.Option(metavar="BATCH", help="Instead of a call: all lines of this batch that are in doubt."),
+    ] = None,
     billed: Annotated[bool, typer.Option("--billed/--not-billed", help="What the provider's records say.")],
     tenant: Tenant = None,
 ) -> None:
-    """Decide a call in doubt by the provider's records; its inputs may then be bought anew."""
-    from plumbline.review import release_call
+    """Decide a call in doubt, or all of a batch, by the provider's records; the inputs may then be bought anew."""
+    from plumbline.review import release_call, release_lines
 
+    if (call is None) == (batch is None):
+        raise typer.BadParameter("Name either a call or, with --batch, a batch.")
     with working("calls", tenant) as (tools, run):
-        booked = release_call(tools, call, billed, getpass.getuser(), tenant=run.tenant)
-    console.print(f"Booked at ${booked:.6f}; its inputs may be bought anew.")
+        if batch is not None:
+            lines, booked = release_lines(tools, batch, billed, getpass.getuser(), tenant=run.tenant)
+        else:
+            lines, booked = 1, release_call(tools, str(call), billed, getpass.getuser(), tenant=run.tenant)
+    what = "Booked" if batch is None else f"{counted(lines, 'line')} booked"
+    console.print(f"{what} at ${booked:.6f}; {'its' if lines == 1 else 'their'} inputs may be bought anew.")
 
 
 @calls.command()

@@ -118,6 +118,10 @@ def build(
     say_below(f"{counted(said['tokens'], 'token')} billed, for ${float(said['cost_usd']):.6f}")
     if batch:
         made = f"{said['batches']:,} {'batch' if said['batches'] == 1 else 'batches'}"
+        if said.get("in_doubt"):
+            say_below(
+                f"{counted(said['in_doubt'], 'input')} left out of them, in doubt: plumbline calls unknown"
+            )
         say_below(f"{made} before that, for ${float(said['batch_cost_usd']):.6f}")
     console.print("It is complete. Next: `plumbline index compare`, then `plumbline index swap`.")
 
@@ -264,10 +268,18 @@ def _show_plan(planned: dict[str, Any]) -> None:
     say_below(
         f"{counted(planned['to_buy'], 'embedding')} to buy, {counted(planned['tokens'], 'token')}: {price}"
     )
+    show_in_doubt(planned["in_doubt"])
     show_refusing_budgets(planned["refused_by"])
     table, graph = planned["bytes_of_vectors"] / _MEGABYTE, planned["bytes_of_graph"] / _MEGABYTE
     way = f"a graph of {graph:,.1f} MB" if planned["graph"] else "no graph: so few are compared one by one"
     say_below(f"about {table:,.1f} MB of vectors, and {way}")
+
+
+def show_in_doubt(count: int) -> None:
+    """Print how much of what is to be bought waits for a person's decision, if any."""
+    if count:
+        said = f"{counted(count, 'embedding')} of these nobody buys until calls in doubt are decided"
+        say_below(f"! {said}: plumbline calls unknown", style="red")
 
 
 def show_refusing_budgets(refused_by: list[dict[str, Any]]) -> None:

@@ -71,6 +71,7 @@ def show_plan(plan: dict[str, Any]) -> None:
         (plan["tokens"], f"{things(plan['tokens'], 'token')}, for {prices(plan)}"),
     ]
     show_numbered([row for row in rows if row != (0, rebuilt)])
+    indexes.show_in_doubt(plan["in_doubt"])
     indexes.show_refusing_budgets(plan["refused_by"])
     show_refusals(plan["refusals"], plan["refused"], listed_by="the same with --json")
 

@@ -85,7 +85,7 @@ def plan_index(
     Return what building an index would buy and cost (USD), and the bytes that it would take.  Nothing is written.
 
     `cost_batch_usd` is what the Batch API would take for it, within a day; None where it has no price.
-    `refused_by` are the budgets that have no room for it.
+    `refused_by` are the budgets that have no room for it; `in_doubt` is what a person decides about first.
     Without `model` it is the one that answers now, without `dimensions` they are the model's own; with neither, what is
     in the making is meant, or the version `index_id`.
     What the version has already is not bought again.  Where the model has no price, `cost_usd` is None and `remark`
@@ -116,6 +116,7 @@ def plan_index(
         "chunks": corpus["chunks"],
         "missing": missing,
         "to_buy": len(wanted),
+        "in_doubt": door.in_doubt(wanted),
         "tokens": tokens,
         "cost_usd": cost,
         "cost_batch_usd": in_batches,
@@ -152,7 +153,7 @@ def build_index(
     version = opened(tools, run, endpoint.model, endpoint.dimensions)
     batches: Receipt = {}
     if in_batches:
-        batches = _carry_out(tools, run, _planned(tools, run, version), progress)
+        batches = _carry_out(tools, run, *_planned(tools, run, version), progress)
     bought = complete(tools, run, version, progress)
     progress("indexing")
     graph = build_graph(tools, run, version["index_id"])
@@ -170,9 +171,10 @@ def plan_batches(
     tools: Tools, run: Run, *, model: str | None = None, dimensions: int = 0, batch: bool = False
 ) -> Receipt:
     """
-    Plan the vectors that an index lacks as batches, and return the ids of the plans; without `batch` there are none.
+    Plan the vectors that an index lacks as batches; return the ids of the plans, and how much is left to others.
 
-    Those of an earlier try that are under way are among them.  `build_index` keeps what they have bought.
+    Without `batch` there are none; those of an earlier try that are under way are among them.  `build_index` keeps what
+    they have bought.
 
     Raises:
         NoIndexNamed: Nothing says which index is meant.
@@ -183,13 +185,15 @@ def plan_batches(
         return {"plan_ids": []}
     endpoint, _ = _wanted(tools, run, model, dimensions or None, None)
     version = opened(tools, run, endpoint.model, endpoint.dimensions)
-    return {"plan_ids": [str(plan_id) for plan_id in _planned(tools, run, version)]}
+    plan_ids, left = _planned(tools, run, version)
+    return {"plan_ids": [str(plan_id) for plan_id in plan_ids], **left}
 
 
-def _planned(tools: Tools, run: Run, version: Version) -> list[UUID]:
+def _planned(tools: Tools, run: Run, version: Version) -> tuple[list[UUID], Receipt]:
     endpoint = endpoint_for(tools, version)
     corpus, lacking = _state(tools, run, version)
     door = Door(tools, run, endpoint=endpoint)
+    left: Receipt = {}
     if lacking:
         with door.embedding_batch(EMBED_CHUNK, corpus["sensitivity"]) as planned:
             after = UUID(int=0)
@@ -197,7 +201,8 @@ def _planned(tools: Tools, run: Run, version: Version) -> list[UUID]:
                 for row in chunks:
                     planned.add(row["text"], row["tokens"])
                 after = chunks[-1]["chunk_id"]
-    return open_plans(tools.db, run.tenant, endpoint, EMBED_CHUNK, endpoint.dimensions)
+        left = planned.left_to_others
+    return open_plans(tools.db, run.tenant, endpoint, EMBED_CHUNK, endpoint.dimensions), left
 
 
 def _page(tools: Tools, run: Run, version: Version, after: UUID) -> list[DictRow]:
@@ -207,16 +212,14 @@ def _page(tools: Tools, run: Run, version: Version, after: UUID) -> list[DictRow
         return session.execute(query, {"after": after, "page": PAGE}).fetchall()
 
 
-def _carry_out(tools: Tools, run: Run, plan_ids: list[UUID], progress: Progress) -> Receipt:
+def _carry_out(tools: Tools, run: Run, plan_ids: list[UUID], left: Receipt, progress: Progress) -> Receipt:
     """Take turns until the batches have ended."""
     work = Work.of(tools, run.tenant)
-    while True:
-        done = turn(work, plan_ids)
-        if done.pop("done"):
-            done.pop("wait")
-            return done
+    while not (done := turn(work, plan_ids)).pop("done"):
         progress(f"in batches: {done['lines']}, ${done['batch_cost_usd']}")
         time.sleep(float(str(done["wait"])))
+    done.pop("wait")
+    return {**left, **done}
 
 
 def complete(tools: Tools, run: Run, version: Version, progress: Progress = lambda _: None) -> Receipt:

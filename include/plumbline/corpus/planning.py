@@ -82,6 +82,7 @@ def plan_ingestion(
         "chunks": chunks,
         "chunks_to_rebuild": rebuilt,
         "to_buy": spend.inputs,
+        "in_doubt": door.in_doubt(missing.wanted),
         "tokens": spend.tokens_in,
         **spend.as_receipt(),
         "model": door.model,

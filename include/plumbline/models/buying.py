@@ -21,7 +21,7 @@ from plumbline.core.db import DatabaseFull, DatabaseUnreachable
 from plumbline.core.errors import PlumblineError
 from plumbline.models import transport
 from plumbline.models.background import Background, Stopped
-from plumbline.models.calls import About, Billed, Bought, Call, Service, Unusable
+from plumbline.models.calls import About, Billed, Bought, Call, Service, Unusable, read_answer, read_bill
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.errors import (
     AnswerUnusable,
@@ -174,10 +174,10 @@ class Buyer:
 
     def _settle(self, call: Call, outcome: Outcome, history: History) -> Usage | None:
         try:
-            bought = self._service.read(call, outcome.content)
+            bought = read_answer(self._service, call, outcome.content)
         except Unusable as reason:
             error = f"The answer is not what was asked for: {reason}."
-            billed = self._service.billed(outcome.content)
+            billed = read_bill(self._service, outcome.content)
             self._ledger.end(call, "failed", error, outcome, history, billed=billed)
             raise AnswerUnusable(
                 f"{self._endpoint.label}: {error} It was billed and is booked as {call.call_id}."

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from plumbline.core.receipts import Run
 from plumbline.models.prices import PriceList
@@ -163,5 +163,31 @@ class Service(Protocol[B]):
     def billed(self, content: bytes) -> Billed:
         """Return what an answer that cannot be used bills, as far as it says."""
 
-    def keep(self, session: Session, call: Call, bought: B) -> None:
-        """Write the answers, in the transaction that settles the call."""
+    def keep(self, session: Session, bought: Sequence[tuple[Call, B]]) -> None:
+        """Write the answers of calls, in the transaction that settles them."""
+
+
+def read_answer(service: Service[B], call: Call, content: bytes) -> B:
+    """
+    Return what was bought.
+
+    Raises:
+        Unusable: It is not what was asked for, or so odd that its reader stumbles; then its kind of error is named, and
+            not its words, which may be those of the answer.
+    """
+    try:
+        return service.read(call, content)
+    except (Unusable, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - paid for, whatever is wrong with it
+        raise Unusable(f"it cannot be read ({type(error).__name__})") from None
+
+
+def read_bill(service: Service[Any], content: bytes) -> Billed:
+    """Return what an answer that cannot be used bills, as far as it says so and that can be read."""
+    try:
+        return service.billed(content)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - as above
+        return Billed(None, tokens_out=None)

@@ -59,6 +59,10 @@ def read_chat(content: bytes, request: bytes, answers_as: str) -> Chat:
     if not isinstance(reason, str):
         raise Unusable("it does not say why it ended")
     ended, body = _outcome(message, reason, orjson.loads(request))
+    try:
+        orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        raise Unusable("it is nested too deeply to be kept") from None
     return Chat(ended, billed_chat(fields), answered_by, body)
 
 

@@ -9,7 +9,7 @@ is sent was minimised first and written down first; what it cost is in the book,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -217,6 +217,12 @@ class Door:
     def unanswered(self, keys: Sequence[bytes]) -> set[bytes]:
         """Return those of the keys that a run would have to buy.  Nothing is sent."""
         return unanswered(self._database, self._run.tenant, keys)
+
+    def in_doubt(self, keys: Container[bytes]) -> int:
+        """Return how many of the keys are held by calls in doubt: a person decides before they can be bought."""
+        with self._database.transaction(self._run.tenant) as session:
+            held = db.rows(session, "ledger/select_doubtful_keys", model=self.model)
+        return sum(row["key"] in keys for row in held)
 
     def estimate(self, tokens: int, *, in_batches: bool = False) -> Decimal:
         """

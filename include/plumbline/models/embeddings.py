@@ -50,8 +50,12 @@ class Embedding:
         """Return what an answer bills, as far as it says."""
         return Billed(wire.billed_tokens(content))
 
-    def keep(self, session: Session, call: Call, bought: wire.Embeddings) -> None:
-        """Write the vectors, one a key."""
+    def keep(self, session: Session, bought: Sequence[tuple[Call, wire.Embeddings]]) -> None:
+        """Write the vectors, one a key; call by call, for all of a page at once would be megabytes more in memory."""
+        for call, embeddings in bought:
+            self._keep(session, call, embeddings)
+
+    def _keep(self, session: Session, call: Call, bought: wire.Embeddings) -> None:
         lives = lifetime(call.use)
         if lives is not None:
             db.run(session, "ledger/delete_expired_answers", keys=bytea_array(call.keys))

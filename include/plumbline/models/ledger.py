@@ -194,7 +194,7 @@ class Ledger:
             ended = db.row(session, "ledger/delete_intent", call_id=call.call_id)
             if ended is None:
                 return None
-            self._service.keep(session, call, bought)
+            self._service.keep(session, [(call, bought)])
             self._periods.update(book(session, ended, cost))
             db.run(
                 session,

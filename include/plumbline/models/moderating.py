@@ -16,14 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from psycopg.types.json import Jsonb
 
-from plumbline.core import db
-from plumbline.core.arrays import bytea_array
+from plumbline.models.answers import Answer, keep_answers
 from plumbline.models.calls import Billed, Call, Unusable
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.requests import Input
-from plumbline.models.uses import lifetime
 from plumbline.models.wire import json_object
 
 if TYPE_CHECKING:
@@ -87,26 +84,14 @@ class Moderation:
         """Return what an answer bills: providers give this away, and its price says so."""
         return Billed(None)
 
-    def keep(self, session: Session, call: Call, bought: Judged) -> None:
+    def keep(self, session: Session, bought: Sequence[tuple[Call, Judged]]) -> None:
         """Write the judgements, one a key."""
-        lives = lifetime(call.use)
-        db.run(session, "ledger/delete_replaced_answer", keys=bytea_array(call.keys))
-        for key, tokens, result in zip(call.keys, call.tokens, bought.results, strict=True):
-            db.run(
-                session,
-                "ledger/insert_answer",
-                key=key,
-                tenant=self._tenant,
-                use=call.use,
-                model=self._endpoint.model,
-                call_id=call.call_id,
-                call_at=call.at,
-                tokens=tokens,
-                body=Jsonb({"flagged": dict(result)}),
-                outcome="answered",
-                mended=False,
-                lifetime=lives,
-            )
+        answers = [
+            Answer(call, key, tokens, {"flagged": dict(result)})
+            for call, judged in bought
+            for key, tokens, result in zip(call.keys, call.tokens, judged.results, strict=True)
+        ]
+        keep_answers(session, self._tenant, self._endpoint.model, answers)
 
 
 def read_judgements(content: bytes, inputs: int, answers_as: str) -> Judged:

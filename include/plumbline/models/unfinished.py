@@ -22,6 +22,10 @@ from plumbline.models.batches.budgets import book as book_lines
 from plumbline.models.reserving import book, reclaim
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg.rows import DictRow
+
     from plumbline.core.db import Session
 
 
@@ -31,7 +35,11 @@ class NotUnfinished(Fatal):
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedCall:
-    """A call that may have been billed: `unknown`, or `sent` by a process that is gone and not yet looked after."""
+    """
+    A call that may have been billed: `unknown`, or `sent` by a process that is gone and not yet looked after.
+
+    `batch_id`: the batch that it is a line of, if it is one.
+    """
 
     call_id: uuid.UUID
     at: datetime
@@ -46,6 +54,7 @@ class UnfinishedCall:
     dag_run_id: str | None
     task_id: str | None
     error: str | None
+    batch_id: str | None = None
 
 
 def list_unknown(tools: Tools, *, tenant: str | None = None) -> list[UnfinishedCall]:
@@ -87,19 +96,16 @@ def release_within(session: Session, call_id: uuid.UUID | str, billed: bool, by:
     """Do the same within a transaction of the tenant, with what else belongs to the decision."""
     call_id = read_call_id(call_id)
     found = db.row(session, "ledger/lock_unfinished_call", call_id=call_id)
-    line = None if found else db.row(session, "batches/lock_unknown_line", call_id=call_id)
-    found = found or line
     if found is None:
+        lines = db.rows(session, "batches/lock_unknown_line", call_id=call_id)
+        if lines:
+            return _release_lines(session, lines, billed, by)
         raise NotUnfinished(
             f"There is nothing to decide about call {call_id}: `plumbline calls unknown` lists what is."
         )
     tokens, tokens_out = (found["tokens"], found["tokens_out"]) if billed else (0, 0)
     cost: Decimal = found["cost_usd"] if billed else Decimal(0)
-    if line is not None:
-        db.row(session, "batches/lock_batch", batch_id=line["batch_id"])
-        db.run(session, "batches/delete_ended_lines", batch_id=line["batch_id"], call_ids=[call_id])
-        book_lines(session, line["batch_id"], line["at"], [Ending(call_id, line["cost_usd"], cost)])
-    elif (ended := db.row(session, "ledger/delete_intent", call_id=call_id)) is not None:
+    if (ended := db.row(session, "ledger/delete_intent", call_id=call_id)) is not None:
         book(session, ended, cost)
     db.run(
         session,
@@ -109,9 +115,56 @@ def release_within(session: Session, call_id: uuid.UUID | str, billed: bool, by:
         tokens=tokens,
         tokens_out=tokens_out,
         cost_usd=cost,
-        error=f"Cut off; {by} decided that it was {'billed, at the planned tokens' if billed else 'not billed'}.",
+        error=_decided(billed, by),
     )
     return cost
+
+
+def doubtful_lines(session: Session, batch_id: uuid.UUID) -> list[uuid.UUID]:
+    """Return the calls of a batch that are in doubt: it landed, and nothing was heard of them."""
+    return [row["call_id"] for row in db.rows(session, "batches/select_unknown_lines", batch_id=batch_id)]
+
+
+def release_lines_within(
+    session: Session, batch_id: uuid.UUID, billed: bool, by: str
+) -> tuple[set[uuid.UUID], Decimal]:
+    """
+    Release all lines of a batch that are in doubt, in a transaction of the tenant; return which, and what is booked.
+
+    Raises:
+        NotUnfinished: None is.
+    """
+    lines = db.rows(session, "batches/lock_unknown_lines", batch_id=batch_id)
+    if not lines:
+        raise NotUnfinished(
+            f"No line of batch {batch_id} is in doubt: `plumbline calls unknown` lists what is."
+        )
+    return {line["call_id"] for line in lines}, _release_lines(session, lines, billed, by)
+
+
+def _release_lines(session: Session, lines: Sequence[DictRow], billed: bool, by: str) -> Decimal:
+    """Release lines of one batch, which are held: their ends, their claims and what was reserved for them."""
+    batch_id, call_ids = lines[0]["batch_id"], [line["call_id"] for line in lines]
+    ended = [
+        Ending(line["call_id"], line["cost_usd"], line["cost_usd"] if billed else Decimal(0))
+        for line in lines
+    ]
+    db.row(session, "batches/lock_batch", batch_id=batch_id)
+    db.run(session, "batches/delete_ended_lines", batch_id=batch_id, call_ids=call_ids)
+    book_lines(session, batch_id, lines[0]["at"], ended)
+    db.run(
+        session,
+        "batches/update_calls_released",
+        call_ids=call_ids,
+        call_at=lines[0]["at"],
+        billed=billed,
+        error=_decided(billed, by),
+    )
+    return sum((one.cost_usd for one in ended), start=Decimal(0))
+
+
+def _decided(billed: bool, by: str) -> str:
+    return f"Cut off; {by} decided that it was {'billed, at the planned tokens' if billed else 'not billed'}."
 
 
 def read_call_id(call_id: uuid.UUID | str) -> uuid.UUID:

@@ -5,7 +5,7 @@ The human queue: whatever needs a person is asked here, decided here, and rememb
         item_id = ask(session, run, Question("flagged_input", "flagged", subject_id=key, summary="…"))
 """
 
-from plumbline.review.calls import ask_about_unknown_calls, release_call
+from plumbline.review.calls import ask_about_unknown_calls, release_call, release_lines
 from plumbline.review.errors import AlreadyEnded, AtSomebodyElse, NoSuchItem, NotInTheRules, Unsaid
 from plumbline.review.items import Item, Question
 from plumbline.review.queue import (
@@ -40,6 +40,7 @@ __all__ = [
     "list_open",
     "overdue",
     "release_call",
+    "release_lines",
     "remark",
     "take",
     "withdraw",

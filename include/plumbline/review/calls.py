@@ -13,10 +13,17 @@ from decimal import Decimal
 from plumbline.core import db
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
-from plumbline.models.unfinished import UnfinishedCall, read_call_id, release_within, unknown_calls
+from plumbline.models.unfinished import (
+    UnfinishedCall,
+    doubtful_lines,
+    read_call_id,
+    release_lines_within,
+    release_within,
+    unknown_calls,
+)
 from plumbline.review.effects import BILLED, NOT_BILLED
 from plumbline.review.items import Question
-from plumbline.review.queue import ask, waiting_about, withdraw, write_decision
+from plumbline.review.queue import ask, waiting_about, waiting_about_any, withdraw, write_decision
 
 _KIND = "unknown_call"
 
@@ -56,6 +63,28 @@ def release_call(
     return booked
 
 
+def release_lines(
+    tools: Tools, batch_id: uuid.UUID, billed: bool, by: str, *, tenant: str | None = None
+) -> tuple[int, Decimal]:
+    """
+    Release every line of a batch that is in doubt as a person decided, and end the items that ask about them.
+
+    Returns how many there were, and what is booked, in US dollars: all of it in one transaction, or nothing.
+
+    Raises:
+        NotUnfinished: No line of that batch is in doubt.
+    """
+    with tools.db.transaction(tenant or tools.settings.tenant) as session:
+        doubtful = [str(call_id) for call_id in doubtful_lines(session, batch_id)]
+        # Items before calls, as above; one that somebody decides meanwhile is neither among these nor among those.
+        items = waiting_about_any(session, _KIND, doubtful)
+        released, booked = release_lines_within(session, batch_id, billed, by)
+        for item in items:
+            if uuid.UUID(item.subject_id) in released:
+                write_decision(session, item, BILLED if billed else NOT_BILLED, by, None)
+    return len(released), booked
+
+
 def _question(call: UnfinishedCall) -> Question:
     inputs = f"{call.inputs:,} input{'' if call.inputs == 1 else 's'}"
     known = {
@@ -64,6 +93,7 @@ def _question(call: UnfinishedCall) -> Question:
         "endpoint": call.endpoint,
         "model": call.model,
         "use": call.use,
+        "batch_id": call.batch_id,
         "tokens": call.tokens,
         "cost_usd": f"{call.cost_usd:f}",
         "dag_run_id": call.dag_run_id,

@@ -27,6 +27,8 @@ from plumbline.review.items import Item, Question, id_range
 from plumbline.review.rules import kind, kinds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from psycopg.rows import DictRow
 
     from plumbline.core.db import Session
@@ -182,6 +184,18 @@ def waiting_about(session: Session, name: str, subject_id: str) -> Item | None:
         session, "review/lock_waiting_item", kind=name, subject_kind=kind(name).subject, subject_id=subject_id
     )
     return None if found is None else _item(found)
+
+
+def waiting_about_any(session: Session, name: str, subject_ids: Sequence[str]) -> list[Item]:
+    """Return the items of a kind that wait about some subjects, held for the caller in the order of the subjects."""
+    found = db.rows(
+        session,
+        "review/lock_waiting_items",
+        kind=name,
+        subject_kind=kind(name).subject,
+        subject_ids=list(subject_ids),
+    )
+    return [_item(row) for row in found]
 
 
 def history(session: Session, item_id: uuid.UUID) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -43,7 +45,7 @@ from plumbline.models.batches.polling import look
 from plumbline.models.batches.provider import Provider
 from plumbline.models.batches.submitting import submit
 from plumbline.models.endpoints import Endpoint, connected
-from plumbline.models.errors import InBatch, ProviderUnreachable, StillUnusable, Unreconciled
+from plumbline.models.errors import InBatch, ProviderFailing, ProviderUnreachable, StillUnusable, Unreconciled
 from plumbline.provenance.checks import perform
 
 SCHEMA = Schema(
@@ -346,6 +348,67 @@ def test_only_an_exhausted_and_aged_list_permits_a_new_submission(
     assert 1 == len(provider.batches) == provider.billed
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"data": [], "has_more": True},
+        {"data": [{"id": "batch_a"}], "has_more": True},
+        {"data": [None], "has_more": False},
+        {"data": [{"metadata": None}], "has_more": False},
+        {"has_more": False},
+    ],
+    ids=["empty", "the same again", "unreadable", "nameless", "no list"],
+)
+def test_a_list_that_stops_short_permits_no_new_submission(
+    page: dict[str, Any], plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """Its intent is old, and its batch may stand on the page that was not shown."""
+    planned = plan(1)
+    provider.faults = [("POST /v1/batches", 502)]
+    with pytest.raises(ProviderUnreachable):
+        advance(work, planned.plan_id)
+    priced.change("update ledger.batch set intended_at = intended_at - interval '1 hour'")
+
+    provider.faults = [("GET /v1/batches", (200, page)), ("GET /v1/batches", (200, page))]
+    with pytest.raises(ProviderFailing, match="list of the provider"):
+        advance(work, planned.plan_id)
+    assert [("submitting",)] == priced.rows("select state from ledger.batch")
+    assert {} == provider.batches
+
+    provider.faults = []
+    assert {"settled": 1} == finish(work, planned.plan_id).lines
+    assert 1 == len(provider.batches) == provider.billed
+
+
+def test_a_worker_whose_batch_changed_while_it_uploaded_sends_nothing(
+    plan: Callable[..., BatchPlan],
+    work: Work,
+    provider: BatchProvider,
+    priced: Book,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its lock broke off; another worker has brought the file there, and is about to make the batch."""
+    planned = plan(2)
+    uploaded = Provider.upload
+
+    def slowly(self: Provider, file: Any, batch_id: UUID) -> str:
+        found = uploaded(self, file, batch_id)
+        theirs = uploaded(self, file, batch_id)
+        priced.change("update ledger.batch set input_file_id = %s", theirs)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Provider, "upload", slowly)
+        submit(work, only_batch(priced))
+
+    assert {} == provider.batches
+    assert [("uploading",)] == priced.rows("select state from ledger.batch")
+    assert list(provider.files) == [priced.rows("select input_file_id from ledger.batch")[0][0]]
+    assert {"settled": 2} == finish(work, planned.plan_id).lines
+    assert 1 == len(provider.batches)
+    assert {} == provider.files
+
+
 def test_a_batch_that_the_provider_refuses_was_not_billed(
     plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
 ) -> None:
@@ -569,6 +632,84 @@ def test_a_landing_that_was_cut_off_goes_on_where_it_was(
     assert {"settled": 3} == priced.states()
     assert [(0, 0)] == priced.rows("select strange, doubled from ledger.batch")
     assert 3 == provider.billed == priced.answers
+
+
+def test_one_bad_line_stops_no_other_and_the_totals_agree(
+    tools: Tools, run: Run, work: Work, provider: BatchProvider, priced: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the database refuses is found within its page, and booked at what was planned; all else lands."""
+    monkeypatch.setattr("plumbline.models.batches.landing.PAGE", 8)
+    bad = {"Ticket 2": (2**63, 0), "Ticket 6": (10**18, 0), "Ticket 9": (0, 10**17)}
+
+    def answer(lines: list[Line]) -> tuple[list[Any], list[Any], str]:
+        output = []
+        for line in lines:
+            said = answered(line)
+            usage = said["response"]["body"]["usage"]
+            tokens = bad.get(line["body"]["messages"][0]["content"], (100, 10))
+            usage["prompt_tokens"], usage["completion_tokens"] = tokens
+            output.append(said)
+        return output, [], "completed"
+
+    provider.answer = answer
+    roomy = dataclasses.replace(
+        work.endpoint, batches=dataclasses.replace(work.endpoint.batches, requests=100)
+    )
+    with Door(tools, run, endpoint=roomy).chat_batch(USE) as planned:
+        for number in range(11):
+            planned.ask(question(number))
+
+    found = finish(work, planned.plan_id)
+
+    assert {"settled": 8, "failed": 3} == found.lines == priced.states()
+    assert 8 == priced.answers
+    refused = priced.rows(
+        "select error, tokens_in = tokens_planned and tokens_out = tokens_out_planned, cost_usd = cost_planned_usd "
+        "from ledger.call where state = 'failed'"
+    )
+    assert 3 == len(refused)
+    assert all(
+        "does not take" in error and "NumericValueOutOfRange" in error and tokens and cost
+        for error, tokens, cost in refused
+    )
+    assert found.cost_usd == priced.rows("select sum(cost_usd) from ledger.call")[0][0]
+    assert (0, 0) == left(priced)
+
+
+def test_odd_answers_fail_by_themselves_with_a_reason(
+    door: Door, work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """Scores that are no numbers, nests of a thousand lists, no body at all: booked, in words, and quoted nowhere."""
+
+    def odd(line: Line) -> Any:
+        said = answered(line)
+        text = line["body"]["input"][0]
+        body = said["response"]["body"]
+        if text == "words":
+            body["results"][0]["category_scores"] = {"hate": "Ada Lovelace"}
+        elif text == "deep":
+            body["results"][0]["more"] = functools.reduce(lambda within, _: [within], range(900), 1)
+        elif text == "zero":
+            body["results"][0]["categories"] = {"a\0b": True}
+        elif text == "nothing":
+            said["response"]["body"] = None
+        return said
+
+    provider.answer = lambda lines: ([odd(line) for line in lines], [], "completed")
+    texts = ("fine", "words", "deep", "zero", "nothing")
+    for text in texts:
+        with door.moderation_batch("ticket") as planned:
+            planned.add(text, 3)
+        finish(work, planned.plan_id)
+
+    assert {"settled": 1, "failed": 4} == priced.states()
+    errors = [
+        error for (error,) in priced.rows("select error from ledger.call where state = 'failed' order by at")
+    ]
+    reasons = ("(ValueError)", "nested too deeply", "no text may have", "no JSON object")
+    assert all(reason in error for reason, error in zip(reasons, errors, strict=True)), errors
+    assert not any("Ada" in error for error in errors)
+    assert [(True,)] == priced.rows("select bool_and(tokens_in = tokens_planned) from ledger.call")
 
 
 def test_two_workers_at_once_change_nothing(

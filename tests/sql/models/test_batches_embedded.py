@@ -32,9 +32,12 @@ from plumbline.models import (
     subject,
 )
 from plumbline.models.batches import Progress, Work, advance, cancel, sweep
+from plumbline.models.calls import About
 from plumbline.models.endpoints import Endpoint
+from plumbline.models.unfinished import NotUnfinished
 from plumbline.provenance.checks import perform
-from plumbline.review import ask_about_unknown_calls
+from plumbline.review import ask_about_unknown_calls, list_all, release_lines
+from plumbline.review import release_call as release_one
 
 KILLED = Path(__file__).parent / "killed_batch.py"
 USE = "classify_ticket"
@@ -49,6 +52,12 @@ SCHEMA = Schema(
 )
 
 Plan = Callable[[int], UUID]
+
+
+def invoice(number: int) -> ChatRequest:
+    """A question like the others."""
+    said = f"The invoice {number} of May is wrong: it names 30 seats. Please send another one."
+    return ChatRequest((Message("user", said),), 200, SCHEMA)
 
 
 @pytest.fixture
@@ -77,8 +86,7 @@ def plan(tools: Tools, run: Run, endpoint: Endpoint, book: Book) -> Plan:
     def made(count: int) -> UUID:
         with Door(tools, run, endpoint=endpoint, policy=QUICK).chat_batch(USE) as planned:
             for number in range(count):
-                said = f"The invoice {number} of May is wrong: it names 30 seats. Please send another one."
-                planned.ask(ChatRequest((Message("user", said),), 200, SCHEMA))
+                planned.ask(invoice(number))
         return planned.plan_id
 
     return made
@@ -281,3 +289,114 @@ def test_what_expires_is_reserved_anew_and_what_is_unknown_until_it_is_decided(
     found = standing(tools)
     assert (cost, found.open_usd, broken(tools)) == (unknown.cost_usd, 0, [])
     assert [(found.spent_usd,)] == book.rows("select sum(cost_usd) from ledger.call")
+
+
+def asked(tools: Tools) -> list[tuple[str, str | None, str | None]]:
+    """What stands in the queue: the state of each item, its decision, and who made it."""
+    with tools.db.transaction("main") as session:
+        return [(item.state, item.decision, item.decided_by) for item in list_all(session)]
+
+
+@pytest.mark.parametrize(("billed", "decision"), [(True, "billed"), (False, "not_billed")])
+def test_all_lines_of_a_batch_that_are_in_doubt_are_released_at_once(
+    billed: bool,
+    decision: str,
+    plan: Plan,
+    work: Work,
+    tools: Tools,
+    model_server: RunningServer,
+    book: Book,
+) -> None:
+    """Each with its row in the queue; what another batch has in doubt, and what was decided before, stays as it is."""
+    limit(tools, "1")
+    model_server.fault("batch_lose", times=2, lines=3)
+    finish(work, plan(8))
+    first, other = (row[0] for row in book.rows("select batch_id from ledger.batch order by part"))
+    assert 6 == len(list_unknown(tools))
+    ask_about_unknown_calls(tools, Run(tenant="main", job="tests"))
+    before = next(call for call in list_unknown(tools) if call.batch_id == str(first))
+    release_one(tools, before.call_id, billed=True, by="grace")
+
+    released, booked = release_lines(tools, first, billed=billed, by="ada")
+
+    doubtful = [call for call in list_unknown(tools) if call.batch_id == str(other)]
+    assert (2, 3) == (released, len(doubtful)) == (2, len(list_unknown(tools)))
+    assert [("decided", "billed", "grace")] + 2 * [("decided", decision, "ada")] == sorted(
+        (one for one in asked(tools) if one[0] == "decided"), key=lambda one: str(one[2]), reverse=True
+    )
+    assert 3 == sum(one[0] == "open" for one in asked(tools))
+    calls = book.rows(
+        "select tokens_in, tokens_out, cost_usd, cost_planned_usd, error from ledger.call where error like '%%ada%%'"
+    )
+    assert 2 == len(calls)
+    assert booked == sum(call[2] for call in calls) == (sum(call[3] for call in calls) if billed else 0)
+    assert all((call[0] > 0, call[1] > 0) == (billed, billed) for call in calls)
+    found = standing(tools)
+    assert found.open_usd == sum(call.cost_usd for call in doubtful)
+    assert [(found.spent_usd,)] == book.rows("select sum(cost_usd) from ledger.call")
+    with pytest.raises(NotUnfinished, match=str(first)):
+        release_lines(tools, first, billed=billed, by="ada")
+
+
+def test_a_release_of_a_batch_that_dies_in_between_leaves_everything_as_it_was(
+    plan: Plan,
+    work: Work,
+    tools: Tools,
+    model_server: RunningServer,
+    book: Book,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One transaction: the lines, the budgets and the queue."""
+    model_server.fault("batch_lose", lines=3)
+    finish(work, plan(4))
+    (batch_id,) = book.rows("select batch_id from ledger.batch")[0]
+    ask_about_unknown_calls(tools, Run(tenant="main", job="tests"))
+    decided: list[object] = []
+
+    def die(*_: object) -> None:
+        decided.append(1)
+        if len(decided) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("plumbline.review.calls.write_decision", die)
+    with pytest.raises(KeyboardInterrupt):
+        release_lines(tools, batch_id, billed=True, by="ada")
+
+    assert 3 == len(list_unknown(tools))
+    assert [("open", None, None)] * 3 == asked(tools)
+
+
+def test_a_plan_says_apart_what_others_buy_and_what_is_in_doubt(
+    tools: Tools,
+    run: Run,
+    endpoint: Endpoint,
+    plan: Plan,
+    work: Work,
+    book: Book,
+    model_server: RunningServer,
+) -> None:
+    """A lost line, and a single call whose process has died, wait for a person; a batch only takes its time."""
+    model_server.fault("batch_lose", lines=1)
+    finish(work, plan(4))
+    plan(6)
+    dead = Door(tools, run, endpoint=endpoint, policy=QUICK).chats(USE)
+    with dead:
+        claimed = dead._ledger.claim(
+            USE, [dead._questions.input(invoice(6))], dead._prices(), About(tokens_out=200)
+        )
+    assert claimed.call
+
+    door = Door(tools, run, endpoint=endpoint, policy=QUICK)
+    with door.chat_batch(USE) as planned:
+        for number in range(8):
+            planned.ask(invoice(number))
+
+    assert ({"under_way": 2, "in_doubt": 2}, 1, 3) == (
+        planned.left_to_others,
+        planned.lines,
+        planned.answered,
+    )
+    assert planned.requested == planned.answered + planned.under_way + planned.lines
+    keys = book.rows("select unnest(keys) from ledger.intent")
+    held = Door(tools, run, endpoint=endpoint.for_chat()).in_doubt([bytes(key) for (key,) in keys])
+    assert 1 == held == len(keys)

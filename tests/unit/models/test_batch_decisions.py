@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import uuid
 from typing import Any
@@ -10,10 +11,12 @@ import pytest
 
 from plumbline.models.batches.lines import Line, Part, read_result, written
 from plumbline.models.batches.polling import decide
+from plumbline.models.calls import Billed, Call, Unusable, read_answer, read_bill
 from plumbline.models.requests import BatchLimits
 from plumbline.models.transport import _whole_lines
 
 CALL = uuid.UUID(int=7)
+DEEP: Any = functools.reduce(lambda within, _: [within], range(300), 1)
 
 
 def line(inputs: int = 1, tokens: int = 10) -> Line:
@@ -79,7 +82,9 @@ def test_a_part_is_full_at_the_first_limit_it_would_break(
             "failed",
             "server_error",
         ),
-        (said(response={"status_code": 200, "body": "no object"}), "failed", ""),
+        (said(response={"status_code": 200, "body": "no object"}), "answered", ""),
+        (said(response={"status_code": 200}), "answered", ""),
+        (said(response={"status_code": 200, "body": DEEP}), "answered", ""),
         (said(response=None, error={"code": "batch_expired"}), "expired", "batch_expired"),
         (said(response=None, error={"code": "batch_cancelled"}), "failed", "batch_cancelled"),
         (said(response=None, error={"code": "a key sk-123 or worse"}), "failed", ""),
@@ -87,12 +92,32 @@ def test_a_part_is_full_at_the_first_limit_it_would_break(
     ],
 )
 def test_a_result_is_one_of_four_and_its_error_quotes_nothing(given: bytes, state: str, code: str) -> None:
-    """Only an object under 200 is an answer; only the provider's word for it is an expiry."""
+    """Whatever stands under 200 was billed; only the provider's word for it is an expiry."""
     found = read_result(given)
 
     assert found
     assert (CALL, state, code) == (found.call_id, found.state, found.code)
     assert "sk-123" not in found.error + found.label
+
+
+def test_whatever_goes_wrong_while_an_answer_is_read_is_said_of_that_answer_and_quotes_nothing() -> None:
+    """A reader that stumbles stops nobody, and what it says may be personal."""
+
+    class Stumbling:
+        def read(self, call: Call, content: bytes) -> Any:
+            raise RecursionError("Ada Lovelace")
+
+        def billed(self, content: bytes) -> Any:
+            raise KeyError("Ada Lovelace")
+
+    service: Any = Stumbling()
+    call: Any = None
+    with pytest.raises(Unusable, match=r"^it cannot be read \(RecursionError\)$") as raised:
+        read_answer(service, call, b"{}")
+
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+    assert Billed(None, 0, None) == read_bill(service, b"{}")
 
 
 @pytest.mark.parametrize(

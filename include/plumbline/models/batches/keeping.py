@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import orjson
-
 from plumbline.core import db
-from plumbline.core.arrays import bytea_array, integer_array
 from plumbline.models.batches.lines import Result
-from plumbline.models.calls import Billed, Bought, Call, Service, Unusable
-from plumbline.models.chat_wire import Chat
-from plumbline.models.chatting import Chatting, lifetime_of
-from plumbline.models.conversation import Ended
+from plumbline.models.calls import Billed, Bought, Call, Service, Unusable, read_answer, read_bill
+from plumbline.models.chatting import Chatting
 from plumbline.models.embeddings import Embedding
 from plumbline.models.endpoints import Endpoint
-from plumbline.models.moderating import Judged, Moderation
+from plumbline.models.moderating import Moderation
 from plumbline.models.prices import PriceList
 from plumbline.models.sessions import HeldSession
 
@@ -33,7 +28,7 @@ _NOTHING = Billed(0)
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a line ended: the state of its call, and what it used and cost; with an answer, `call` and `bought`."""
+    """How a line ended: the state of its call, and what it used and cost; `call`, if it was answered, and `bought`."""
 
     call_id: UUID
     state: str
@@ -46,17 +41,6 @@ class End:
     error: str | None = None
     call: Call | None = field(default=None, repr=False)
     bought: Bought | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """One answer that is not a vector, as its row will be."""
-
-    key: bytes
-    call: Call
-    tokens: int
-    body: Mapping[str, Any]
-    outcome: Ended
 
 
 def service_of(endpoint: Endpoint, tenant: str, route: str, held: HeldSession) -> Service[Any]:
@@ -83,14 +67,34 @@ def ended(service: Service[Any], batch: DictRow, line: DictRow, result: Result) 
             request_id=result.request_id,
             error=result.error,
         )
-    bought: Bought | None = None
-    error = None
     try:
-        bought = service.read(call, result.content)
-        billed = bought.billed
+        if not result.content:
+            raise Unusable("it is nested too deeply to be read")
+        bought = read_answer(service, call, result.content)
     except Unusable as reason:
-        billed = service.billed(result.content)
         error = f"The answer is not what was asked for: {reason}."
+        return _billed(call, result, read_bill(service, result.content), error=error)
+    return _billed(call, result, bought.billed, bought)
+
+
+def unkept(end: End, refusal: Exception) -> End:
+    """
+    Return the end of a line whose row the database refuses: failed, at what was planned where it was answered.
+
+    The kind of refusal is named, and not its words, which may be those of the answer.  Pure.
+    """
+    error = f"The database does not take how the line ended ({type(refusal).__name__})."
+    if end.call is None:
+        return replace(end, request_id=None, error=error)
+    said = f"{error} It is booked at its planned tokens."
+    return _billed(
+        end.call, Result(end.call_id, "answered", end.label), Billed(None, tokens_out=None), error=said
+    )
+
+
+def _billed(
+    call: Call, result: Result, billed: Billed, bought: Bought | None = None, *, error: str | None = None
+) -> End:
     return End(
         call.call_id,
         "failed" if bought is None else "settled",
@@ -106,47 +110,10 @@ def ended(service: Service[Any], batch: DictRow, line: DictRow, result: Result) 
     )
 
 
-def keep(session: Session, service: Service[Any], batch: DictRow, tenant: str, ends: Sequence[End]) -> None:
-    """Write the answers of a page: vectors by their service, all others as one set."""
-    answers: list[_Answer] = []
-    for end in ends:
-        if end.call is None or end.bought is None:
-            continue
-        if isinstance(end.bought, Chat):
-            call, bought = end.call, end.bought
-            answers.append(_Answer(call.keys[0], call, call.tokens[0], bought.body, bought.outcome))
-        elif isinstance(end.bought, Judged):
-            answers += [
-                _Answer(key, end.call, tokens, {"flagged": dict(result)}, Ended.ANSWERED)
-                for key, tokens, result in zip(
-                    end.call.keys, end.call.tokens, end.bought.results, strict=True
-                )
-            ]
-        else:
-            service.keep(session, end.call, end.bought)
-    if answers:
-        _insert(session, batch, tenant, answers)
-
-
-def _insert(session: Session, batch: DictRow, tenant: str, answers: Sequence[_Answer]) -> None:
-    keys = bytea_array([answer.key for answer in answers])
-    lives = [lifetime_of(batch["use"], answer.outcome) for answer in answers]
-    db.run(session, "ledger/delete_replaced_answer", keys=keys)
-    db.run(
-        session,
-        "batches/insert_answers",
-        tenant=tenant,
-        use=batch["use"],
-        model=batch["model"],
-        called_at=batch["called_at"],
-        keys=keys,
-        call_ids=[answer.call.call_id for answer in answers],
-        tokens=integer_array([answer.tokens for answer in answers]),
-        bodies=[orjson.dumps(answer.body).decode() for answer in answers],
-        outcomes=[str(answer.outcome) for answer in answers],
-        mended=[answer.call.mends is not None for answer in answers],
-        lives=[None if one is None else one.total_seconds() for one in lives],
-    )
+def keep(session: Session, service: Service[Any], ends: Sequence[End]) -> None:
+    """Write the answers of a page."""
+    bought = [(end.call, end.bought) for end in ends if end.call is not None and end.bought is not None]
+    service.keep(session, bought)
 
 
 def write_ends(session: Session, batch: DictRow, ends: Sequence[End]) -> None:

@@ -4,7 +4,8 @@ Bring the answers of a batch home.
 The provider's files are read as a stream; a page of lines is one transaction: answers, ends of calls, and the deletion
 of the lines, which is what lets a line end once.  Whoever reads a file again, or at the same time, finds the line gone.
 
-Nothing is published before it adds up: every line has one end, or the batch does not land.
+Nothing is published before it adds up: every line has one end, or the batch does not land.  No line stops the others:
+one that cannot be read, or that the database refuses, has failed with a reason, and is booked.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import psycopg
+from psycopg import errors
+
 from plumbline.core import db
 from plumbline.models.batches import budgets
-from plumbline.models.batches.keeping import End, ended, keep, service_of, write_ends
+from plumbline.models.batches.keeping import End, ended, keep, service_of, unkept, write_ends
 from plumbline.models.batches.lines import Result, read_result
 from plumbline.models.batches.work import Work
 from plumbline.models.errors import ProviderUnreachable, Unreconciled
@@ -37,6 +41,9 @@ log = logging.getLogger(__name__)
 PAGE = 1_000
 """Lines that end in one transaction, and fewer where they are long."""
 _PAGE_BYTES = 16 << 20
+
+_REFUSALS = (psycopg.DataError, errors.CheckViolation, errors.ProgramLimitExceeded, UnicodeError)
+"""What the database says of a value; nothing else is the fault of a line."""
 
 STATES = ("settled", "refused", "failed", "expired", "unknown")
 _UNHEARD = "The batch ended, and neither of its files has this line. It may have been billed."
@@ -140,8 +147,24 @@ class _Landing:
             )
             ends = [ended(self.service, self.batch, line, by_id.pop(line["call_id"])) for line in lines]
             heard.strange += len(by_id) - self._ended_before(session, list(by_id))
-            keep(session, self.service, self.batch, self.work.tenant, ends)
-            self._write(session, ends)
+            self._keep(session, ends)
+
+    def _keep(self, session: Session, ends: Sequence[End]) -> None:
+        """Keep a page; a line of it that the database refuses is found by halves, and has failed, alone."""
+        try:
+            with session.transaction():
+                keep(session, self.service, ends)
+                self._write(session, ends)
+        except _REFUSALS as refusal:
+            if len(ends) == 1:
+                log.warning(
+                    "batch %s: a line cannot be kept (%s)", self.batch["batch_id"], type(refusal).__name__
+                )
+                self._write(session, [unkept(ends[0], refusal)])
+                return
+            half = len(ends) // 2
+            self._keep(session, ends[:half])
+            self._keep(session, ends[half:])
 
     def finish(self, heard: _Heard) -> None:
         """Mark what nobody has heard of, see that it all adds up, and say that the batch has landed."""

@@ -73,7 +73,8 @@ class Result:
     """
     What the provider says became of a line.
 
-    `content`: the answer, where there is one.  `code`: the kind of error; `label`: the word under which it is counted.
+    `content`: the answer, where there is one; empty, where it is nested too deeply to be written again.  `code`: the
+    kind of error; `label`: the word under which it is counted.
     """
 
     call_id: uuid.UUID
@@ -114,11 +115,19 @@ def read_result(line: bytes) -> Result | None:
     status, body = response.get("status_code"), response.get("body")
     request_id = response.get("request_id")
     request_id = request_id if isinstance(request_id, str) and request_id.isprintable() else None
-    if status == _ANSWERED and isinstance(body, dict):
-        return Result(call_id, "answered", "200", orjson.dumps(body), request_id=request_id)
+    if status == _ANSWERED:
+        # Whatever its body is: it was answered, and billed.
+        return Result(call_id, "answered", "200", _again(body), request_id=request_id)
     code = _code(error) or _code(body.get("error") if isinstance(body, dict) else None)
     label = str(status) if isinstance(status, int) else code or "no answer"
     return Result(call_id, _state(status, code), label, code=code, request_id=request_id)
+
+
+def _again(body: object) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        return b""
 
 
 def _state(status: object, code: str) -> Literal["refused", "failed", "expired"]:

@@ -23,7 +23,7 @@ from plumbline.core import db
 from plumbline.core.arrays import bytea_array, integer_array
 from plumbline.core.db import Database
 from plumbline.core.errors import Passing
-from plumbline.core.receipts import Run
+from plumbline.core.receipts import Receipt, Run
 from plumbline.models.asked import Questions, Texts
 from plumbline.models.asking import answer_prices, mending_within
 from plumbline.models.batches import budgets
@@ -63,6 +63,8 @@ class BatchPlan:
     """
     What a step wants bought in batches, for a `with` block; leaving it writes the calls.  For one thread.
 
+    Inputs that were `requested` were `answered` already, or are `under_way` with others, or are bought.  Of those under
+    way, `in_doubt` are held by calls that may have been billed: nobody buys them until a person has decided.
     After an error nothing of it is left.
     """
 
@@ -79,7 +81,7 @@ class BatchPlan:
         minimiser: Minimiser,
     ) -> None:
         self.plan_id = uuid.uuid4()
-        self.requested = self.answered = self.under_way = 0
+        self.requested = self.answered = self.under_way = self.in_doubt = 0
         self.parts: list[Part] = []
         self._database, self._run, self._endpoint, self._kind = database, run, endpoint, kind
         self._use, self._prompt, self._sensitivity = use, prompt, sensitivity
@@ -139,6 +141,11 @@ class BatchPlan:
         return sum(part.lines for part in self.parts)
 
     @property
+    def left_to_others(self) -> Receipt:
+        """Inputs without an answer that this plan does not buy: `under_way`, and apart from these `in_doubt`."""
+        return {"under_way": self.under_way - self.in_doubt, "in_doubt": self.in_doubt}
+
+    @property
     def cost_usd(self) -> Decimal:
         """The most that they can cost, in US dollars."""
         return sum((self._worst(part) for part in self.parts), start=Decimal(0))
@@ -196,6 +203,7 @@ class BatchPlan:
             self._insert(session, lines)
         under_way, bought = sum(row["under_way"] for row in found), sum(len(line.keys) for line in lines)
         self.under_way += doubled + under_way
+        self.in_doubt += sum(row["in_doubt"] for row in found)
         self.answered += len(found) - under_way - bought
 
     def _lines(self, wanted: Sequence[tuple[Input, About, DictRow]]) -> list[Line]:

@@ -54,7 +54,10 @@ class Provider:
 
     def upload(self, file: BinaryIO, batch_id: uuid.UUID) -> str:
         """Upload the file of a batch and return its id at the provider."""
-        return str(self._answer(lambda: transport.upload(self._endpoint, file, name_of(batch_id)))["id"])
+        card = self._answer(lambda: transport.upload(self._endpoint, file, name_of(batch_id)))
+        if not _named(card):
+            raise ProviderFailing(f"{self._endpoint.label}: a file was taken, and its id was not said.")
+        return str(card["id"])
 
     def create(self, batch_id: uuid.UUID, file_id: str, route: str) -> Outcome:
         """Make a batch, or try to: once, because a repetition would make another one."""
@@ -83,7 +86,12 @@ class Provider:
             )
 
     def batches(self) -> Iterator[dict[str, Any]]:
-        """Return all batches there are, page by page; it ends only when the list is exhausted."""
+        """
+        Return all batches there are, page by page; it ends only when the list is exhausted.
+
+        Raises:
+            ProviderFailing: It promises more and does not go on, or cannot be read.
+        """
         return self._listed("/batches")
 
     def files(self) -> Iterator[dict[str, Any]]:
@@ -108,15 +116,23 @@ class Provider:
 
     def _listed(self, path: str, **asked: str) -> Iterator[dict[str, Any]]:
         after: dict[str, str] = {}
+        passed: set[str] = set()
         for _ in range(_MOST_PAGES):
             page = self._answer(lambda: transport.get(self._endpoint, path, limit=_PAGE, **asked, **after))  # noqa: B023 - called at once
             found = page.get("data")
-            if not isinstance(found, list):
+            # What cannot be read could be what is looked for.
+            if not isinstance(found, list) or not all(_named(one) for one in found):
                 raise ProviderFailing(f"{self._endpoint.label}: a list of the provider cannot be read.")
-            yield from (one for one in found if isinstance(one, dict))
-            if not page.get("has_more") or not found:
+            yield from found
+            if not page.get("has_more"):
                 return
-            after = {"after": str(found[-1].get("id"))}
+            last = found[-1]["id"] if found else None
+            if last is None or last in passed:
+                raise ProviderFailing(
+                    f"{self._endpoint.label}: a list of the provider promises more and does not go on."
+                )
+            passed.add(last)
+            after = {"after": last}
         raise ProviderFailing(f"{self._endpoint.label}: a list of the provider does not end.")
 
     def _answer(self, send: Callable[[], Outcome]) -> dict[str, Any]:
@@ -162,6 +178,10 @@ def failure(endpoint: Endpoint, outcome: Outcome, wait: float) -> Exception:
         return CallRefused(f"{endpoint.label}: the request is refused ({said}).")
     kind = ProviderFailing if outcome.happened is Happened.SERVER_ERROR else ProviderUnreachable
     return kind(f"{endpoint.label}: files and batches cannot be reached ({said}).")
+
+
+def _named(card: object) -> bool:
+    return isinstance(card, dict) and isinstance(card.get("id"), str)
 
 
 def name_of(batch_id: uuid.UUID) -> str:

@@ -69,9 +69,9 @@ def submit(work: Work, batch_id: UUID) -> None:
         if batch["state"] == "planned":
             batch = _take_room(work, batch)
         if batch["state"] == "uploading":
-            if batch["input_file_id"] is None:
-                batch = _upload(work, batch)
-            _create(work, batch)
+            if batch["input_file_id"] is None and not _upload(work, batch):
+                return
+            _create(work, work.batch(batch_id))
 
 
 def _take_room(work: Work, batch: DictRow) -> DictRow:
@@ -90,7 +90,8 @@ def _take_room(work: Work, batch: DictRow) -> DictRow:
     return work.batch(batch["batch_id"])
 
 
-def _upload(work: Work, batch: DictRow) -> DictRow:
+def _upload(work: Work, batch: DictRow) -> bool:
+    """Bring the file of a batch there; return whether the batch is still ours: not, if it changed meanwhile."""
     provider, batch_id = work.provider(batch), batch["batch_id"]
     _sweep_files(provider, batch_id)
     # On disk, not in memory: a file of the largest batch has 200 MB.
@@ -107,8 +108,12 @@ def _upload(work: Work, batch: DictRow) -> DictRow:
             after = lines[-1]["call_id"]
         file_id = provider.upload(file, batch_id)
     with work.database.transaction(work.tenant) as session:
-        db.run(session, "batches/update_uploaded", batch_id=batch_id, file_id=file_id)
-    return work.batch(batch_id)
+        named = db.run(session, "batches/update_uploaded", batch_id=batch_id, file_id=file_id)
+    if not named:
+        # The lock's session broke off, and somebody else went on: what is sent is theirs to say.
+        provider.delete(file_id)
+        log.warning("batch %s changed while its file was uploaded; whoever changed it goes on", batch_id)
+    return bool(named)
 
 
 def _sweep_files(provider: Provider, batch_id: UUID) -> None:
@@ -182,9 +187,7 @@ def not_made(work: Work, batch: DictRow, *, back_to_room: bool, again: bool, wai
 def _attach(work: Work, batch: DictRow) -> DictRow:
     """Find the batch that may have been made; made it was not, only if an exhausted list at a good age lacks it."""
     ours = [
-        card
-        for card in work.provider(batch).batches()
-        if at_provider.batch_of(card) == batch["batch_id"] and isinstance(card.get("id"), str)
+        card for card in work.provider(batch).batches() if at_provider.batch_of(card) == batch["batch_id"]
     ]
     if ours:
         _keep(work, batch, _of_this_attempt(ours, batch["input_file_id"]))

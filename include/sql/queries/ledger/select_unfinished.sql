@@ -10,8 +10,8 @@ with doubtful as (
 select
     call.call_id, call.at, call.state, call.use, call.model, call.endpoint, call.inputs,
     call.tokens_planned as tokens, call.cost_planned_usd as cost_usd,
-    call.dag_id, call.dag_run_id, call.task_id, call.error
+    call.dag_id, call.dag_run_id, call.task_id, call.error, call.batch_id
 from doubtful
 join ledger.call on call.call_id = doubtful.call_id and call.at = doubtful.call_at
 where call.state = 'unknown' or (call.state = 'sent' and not doubtful.alive)
-order by call.at
+order by call.at, call.call_id
