@@ -13,19 +13,22 @@ import inspect
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from plumbline.core.errors import Fatal, Passing
+from plumbline.core.clock import now
+from plumbline.core.errors import Fatal, Later, Passing
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.settings import Settings
 from plumbline.core.tools import Tools
 from plumbline.models.batches import Work, turn, watch
-from plumbline_airflow.connections import tools_of_airflow
+from plumbline.models.endpoints import endpoint_of
+from plumbline.models.policy import Policy
+from plumbline_airflow.connections import OPENAI, database_of_airflow, look_up
 from plumbline_airflow.steps import perform_work, run_of
 
 if TYPE_CHECKING:
@@ -42,40 +45,49 @@ AFTER_AN_ERROR = 60.0
 """Seconds until the next turn, when the provider or the database was away."""
 
 
-class BatchTrigger(BaseTrigger):
-    """Looks at batches until a worker has something to do; carries ids only, and is as good twice as once."""
+IMPATIENT = Policy(patience=0.0, attempts=1)
+"""Of a look: it holds a thread that all triggers share, and comes again anyway."""
 
-    def __init__(self, tenant: str, plan_ids: Sequence[str], wait: float) -> None:
+
+class BatchTrigger(BaseTrigger):
+    """
+    Looks at batches until a worker has something to do; carries ids only, and is as good twice as once.
+
+    It looks every `wait` seconds; without `looks`, a worker takes its next turn after the first of them.
+    """
+
+    def __init__(self, tenant: str, plan_ids: Sequence[str], wait: float, *, looks: bool = True) -> None:
         super().__init__()
-        self.tenant, self.plan_ids, self.wait = tenant, list(plan_ids), wait
+        self.tenant, self.plan_ids, self.wait, self.looks = tenant, list(plan_ids), wait, looks
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what is stored: no name, no text, no key."""
-        said = {"tenant": self.tenant, "plan_ids": self.plan_ids, "wait": self.wait}
+        said = {"tenant": self.tenant, "plan_ids": self.plan_ids, "wait": self.wait, "looks": self.looks}
         return f"{type(self).__module__}.{type(self).__qualname__}", said
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait and look, in a thread of its own: the loop of the triggerer belongs to all."""
-        while True:
-            await asyncio.sleep(self.wait)
-            try:
-                due = await asyncio.to_thread(self._look)
-            except Passing as error:
-                log.warning("the batches cannot be looked at now: %s", error)
-                continue
-            except Fatal as error:
-                # A worker meets it again, and says it where people look.
-                log.warning("%s", error)
-                due = True
-            if due:
-                yield TriggerEvent({PLANS: self.plan_ids})
-                return
+        wait, due = self.wait, False
+        while not due:
+            await asyncio.sleep(wait)
+            wait, due = await asyncio.to_thread(self._look) if self.looks else (wait, True)
+        yield TriggerEvent({PLANS: self.plan_ids})
 
-    def _look(self) -> bool:
-        with tools_of_airflow() as tools:
-            work = Work.of(tools, self.tenant)
-            found = [watch(work, UUID(plan_id)) for plan_id in self.plan_ids]
-        return any(found)
+    def _look(self) -> tuple[float, bool]:
+        """Return the seconds until the next look, and whether a worker has something to do."""
+        try:
+            with database_of_airflow() as database:
+                endpoint = endpoint_of(Settings.load(), look_up(OPENAI))
+                work = Work(database, self.tenant, endpoint, IMPATIENT)
+                found = [watch(work, UUID(plan_id)) for plan_id in self.plan_ids]
+        except Passing as error:
+            log.warning("the batches cannot be looked at now: %s", error)
+            return max(self.wait, error.seconds if isinstance(error, Later) else 0.0), False
+        except Fatal as error:
+            # A worker meets it again, and says it where people look.
+            log.warning("%s", error)
+            return self.wait, True
+        return self.wait, any(found)
 
 
 class BatchOperator(BaseOperator):
@@ -118,15 +130,23 @@ class BatchOperator(BaseOperator):
             done = perform_work(take_turn, self.task_id, context, {})
         except AirflowFailException:
             raise
+        except AirflowRescheduleException as later:
+            # Airflow would begin this task anew, and it would plan anew; deferred, it goes on with its ids.
+            self._defer(
+                context, planned, max(0.0, (later.reschedule_date - now()).total_seconds()), looks=False
+            )
         except Passing as error:
             log.warning("the batches cannot go on now: %s", error)
-            done = {"done": False, "wait": AFTER_AN_ERROR}
-        if done["done"]:
-            ends = {key: value for key, value in done.items() if key not in ("done", "wait")}
-            return {PLANS: list(planned), **ends}
-        tenant, wait = run_of(context, self.task_id, Settings.load()).tenant, float(str(done["wait"]))
+            self._defer(context, planned, AFTER_AN_ERROR, looks=False)
+        if not done["done"]:
+            self._defer(context, planned, float(str(done["wait"])), looks=True)
+        ends = {key: value for key, value in done.items() if key not in ("done", "wait")}
+        return {PLANS: list(planned), **ends}
+
+    def _defer(self, context: Context, planned: Sequence[str], wait: float, *, looks: bool) -> NoReturn:
+        tenant = run_of(context, self.task_id, Settings.load()).tenant
         self.defer(
-            trigger=BatchTrigger(tenant, list(planned), wait),
+            trigger=BatchTrigger(tenant, list(planned), wait, looks=looks),
             method_name="execute_complete",
             timeout=self.longest_wait,
         )

@@ -15,6 +15,7 @@ from airflow.sdk import Connection as AirflowConnection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from plumbline.core.connections import Connection
+from plumbline.core.db import Database, required
 from plumbline.core.tools import Tools, open_tools
 from plumbline_airflow.stores import open_store
 
@@ -37,6 +38,16 @@ def tools_of_airflow() -> Iterator[Tools]:
     found = {conn_id: connection for conn_id in wanted if (connection := look_up(conn_id))}
     with open_tools(connections=found, open_store=open_store) as tools:
         yield tools
+
+
+@contextlib.contextmanager
+def database_of_airflow() -> Iterator[Database]:
+    """Open the database alone, from its Connection: a triggerer has no more."""
+    database = Database.of(required(look_up(DATABASE), DATABASE))
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def look_up(conn_id: str) -> Connection | None:

@@ -84,7 +84,7 @@ def test_the_trigger_carries_ids_only_and_fires_again_when_it_runs_twice(
     trigger = BatchTrigger("main", [plan_id], 0.0)
     path, stored = trigger.serialize()
     assert path == "plumbline_airflow.batches.BatchTrigger"
-    assert {"tenant": "main", "plan_ids": [plan_id], "wait": 0.0} == stored
+    assert {"tenant": "main", "plan_ids": [plan_id], "wait": 0.0, "looks": True} == stored
 
     async def first(made: BatchTrigger) -> Any:
         async for event in made.run():

@@ -26,7 +26,6 @@ from plumbline.models.prices import PriceList, price_list
 from plumbline.models.requests import Usage
 from plumbline.models.sessions import HeldSession
 from plumbline.models.throttle import Throttle
-from plumbline.models.uses import urgency
 
 
 class Stream(ABC):
@@ -50,7 +49,7 @@ class Stream(ABC):
         self._session = HeldSession(database, run.tenant)
         self._background = Background(at_once, self._session, policy.keep_trying)
         made = service(self._session)
-        self._throttle = Throttle(self._session, endpoint, policy, self._background.stop, urgency(use))
+        self._throttle = Throttle(self._session, endpoint, policy, self._background.stop, use)
         self._ledger = Ledger(self._session, run, endpoint, made, sensitivity, prompt)
         self._background.before_closing = self._ledger.give_back
         self._buyer = Buyer(endpoint, made, self._ledger, self._throttle, policy, self._background)

@@ -1,10 +1,11 @@
 """
 The rate limit of a model: one token bucket in Postgres that all workers share.
 
-A worker that has to wait is given a place in the queue of its class and told for how long: one statement, and one more
-when the time is over, because calls with a person behind them are served ahead.  Nobody polls; within a class, who
-comes first is served first, and a fifth of the limit stays for bulk.  What a provider says corrects the bucket:
-`Retry-After` closes it for everyone, and the x-ratelimit headers tell the true limits.
+A worker that has to wait is given a place in the queue of its use and told for how long: one statement, and one more
+when the time is over, because others may have been served ahead.  Nobody polls.  Calls with a person behind them go
+first, and a fifth of the limit stays for bulk; within a class the uses that wait get the same, however many workers
+each has, and within a use, who comes first is served first.  What a provider says corrects the bucket: `Retry-After`
+closes it for everyone, and the x-ratelimit headers tell the true limits.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from plumbline.models.endpoints import Endpoint
 from plumbline.models.errors import RetryLater
 from plumbline.models.policy import LONGEST_ASKED, Policy
 from plumbline.models.sessions import HeldSession
-from plumbline.models.uses import Urgency
+from plumbline.models.uses import Urgency, urgency
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
@@ -103,7 +104,7 @@ class _Ticket:
 
 
 class Throttle:
-    """The bucket of one endpoint and model, as one stream of an urgency sees it."""
+    """The bucket of one endpoint and model, as one stream of a use sees it."""
 
     def __init__(
         self,
@@ -111,14 +112,14 @@ class Throttle:
         endpoint: Endpoint,
         policy: Policy,
         stop: threading.Event,
-        urgency: Urgency = Urgency.BULK,
+        use: str,
     ) -> None:
         self.breaker = SharedBreaker(session, endpoint, policy)
         self._session = session
         self._endpoint = endpoint
         self._policy = policy
         self._stop = stop
-        self._interactive = urgency is Urgency.INTERACTIVE
+        self._waits_as = {"use": use, "interactive": urgency(use) is Urgency.INTERACTIVE}
         self._queue = threading.Lock()
         self._in_force: tuple[float, float] | None = None
 
@@ -197,7 +198,7 @@ class Throttle:
                 "ledger/take_from_bucket",
                 endpoint=self._endpoint.name,
                 model=self._endpoint.model,
-                interactive=self._interactive,
+                **self._waits_as,
                 tokens=tokens,
                 requests_per_minute=self._endpoint.limits.requests_per_minute,
                 tokens_per_minute=self._endpoint.limits.tokens_per_minute,
@@ -216,7 +217,7 @@ class Throttle:
                 "ledger/select_turn",
                 endpoint=self._endpoint.name,
                 model=self._endpoint.model,
-                interactive=self._interactive,
+                **self._waits_as,
                 requests_place=ticket.requests_place,
                 tokens_place=ticket.tokens_place,
                 lease=self.breaker.lease,
@@ -235,7 +236,7 @@ class Throttle:
     def _leave(self, ticket: _Ticket, tokens: int) -> None:
         self._run(
             "ledger/leave_bucket",
-            interactive=self._interactive,
+            **self._waits_as,
             requests_place=ticket.requests_place,
             tokens_place=ticket.tokens_place,
             tokens=tokens,

@@ -21,7 +21,7 @@ WRITES_ITS_OWN_CONFIGURATION = {"mail"}
 HOLDERS = {
     "POSTGRES_PASSWORD": {"postgres", "migrate"},
     "PLUMBLINE_PASSWORD_OWNER": {"migrate"},
-    "PLUMBLINE_PASSWORD_APP": {"migrate", "worker"},
+    "PLUMBLINE_PASSWORD_APP": {"migrate", "worker", "triggerer"},
     "PLUMBLINE_PASSWORD_KEEPER": {"migrate", "worker"},
     "PLUMBLINE_PASSWORD_REPORTER": {"migrate"},
     "PLUMBLINE_PASSWORD_AUDITOR": {"migrate"},
@@ -34,7 +34,7 @@ HOLDERS = {
     "RESULTS_PASSWORD": {"postgres", "scheduler", "worker"},
     "REDIS_PASSWORD": {"redis", "scheduler", "worker"},
     "MAIL_RELAY_PASSWORD": {"mail"},
-    "AIRFLOW_CONN_PLUMBLINE_OPENAI": {"worker"},
+    "AIRFLOW_CONN_PLUMBLINE_OPENAI": {"worker", "triggerer"},
     "PLUMBLINE_PSEUDONYM_KEYS": {"worker"},
 }
 # In .env it would label the code of tomorrow with the commit of today.
@@ -203,12 +203,23 @@ def test_the_death_of_a_worker_is_mailed(composition: Composition) -> None:
     }
 
 
-def test_the_triggerer_holds_no_connection_and_has_no_way_out(composition: Composition) -> None:
-    """No task of ours waits in it."""
-    triggerer = composition.services["triggerer"]
+def test_the_triggerer_has_what_a_look_at_a_batch_needs_and_nothing_else(composition: Composition) -> None:
+    """The book and the provider; no key of pseudonyms, no queue, no role that changes tables."""
+    triggerer, worker = composition.services["triggerer"], composition.services["worker"]
+    ours = {
+        name: value
+        for name, value in triggerer["environment"].items()
+        if name.startswith(("AIRFLOW_CONN_", "PLUMBLINE_LOCAL_"))
+    }
 
-    assert [name for name in triggerer["environment"] if name.startswith("AIRFLOW_CONN_")] == []
-    assert triggerer["networks"] == ["store"]
+    assert set(ours) == {
+        "AIRFLOW_CONN_PLUMBLINE_DB",
+        "AIRFLOW_CONN_PLUMBLINE_OPENAI",
+        "PLUMBLINE_LOCAL_MODEL_URL",
+    }
+    assert ours == {name: worker["environment"][name] for name in ours}
+    assert set(triggerer["networks"]) == {"store", "outside"}
+    assert triggerer.keys() & {"ports"} == set()
 
 
 def test_nothing_starts_before_the_schema_is_there(composition: Composition) -> None:

@@ -10,11 +10,11 @@ select
     greatest(
         ledger.seconds_until(
             ledger.flowed(requests, requests_per_minute, refilled_at, at),
-            %(interactive)s, %(requests_place)s, requests_per_minute
+            %(use)s, %(interactive)s, %(requests_place)s, requests_per_minute
         ),
         ledger.seconds_until(
             ledger.flowed(tokens, tokens_per_minute, refilled_at, at),
-            %(interactive)s, %(tokens_place)s, tokens_per_minute
+            %(use)s, %(interactive)s, %(tokens_place)s, tokens_per_minute
         )
     ) as queue
 from ledger.bucket, clock_timestamp() as at
