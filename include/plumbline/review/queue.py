@@ -184,6 +184,15 @@ def waiting_about(session: Session, name: str, subject_id: str) -> Item | None:
     return None if found is None else _item(found)
 
 
+def answer_waiting(
+    session: Session, name: str, subject_id: str, decision: str, by: str, note: str | None = None
+) -> None:
+    """End the item of a kind that waits about a subject as was decided elsewhere; where none waits, nothing is done."""
+    item = waiting_about(session, name, subject_id)
+    if item is not None:
+        write_decision(session, item, decision, by, note)
+
+
 def history(session: Session, item_id: uuid.UUID) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return what happened to an item, and what was written about it, each oldest first."""
     return (
