@@ -52,7 +52,7 @@ def release(
     from plumbline.review import release_call
 
     with working("calls", tenant) as (tools, run):
-        booked = release_call(tools, call, billed, getpass.getuser(), tenant=run.tenant)
+        booked = release_call(tools, run, call, billed, getpass.getuser())
     console.print(f"Booked at ${booked:.6f}; its inputs may be bought anew.")
 
 

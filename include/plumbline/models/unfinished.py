@@ -3,7 +3,7 @@ Calls of which nobody knows whether they were billed, and the person who decides
 
 A call that was cut off at a provider that bills a repeated request twice is never repeated by itself.  It is
 listed here until someone has looked at the provider's usage page and says which it was; either way the decision
-is in the book, with the name of who made it, and only then may the inputs be bought anew.
+is in the book, and only then may the inputs be bought anew.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def unknown_calls(session: Session) -> list[UnfinishedCall]:
 
 
 def release_call(
-    tools: Tools, call_id: uuid.UUID | str, billed: bool, by: str, *, tenant: str | None = None
+    tools: Tools, call_id: uuid.UUID | str, billed: bool, *, tenant: str | None = None
 ) -> Decimal:
     """
     Write down what a person found out about a call, so that its inputs may be bought anew; return what is booked.
@@ -76,14 +76,18 @@ def release_call(
     """
     tenant = tenant or tools.settings.tenant
     with tools.db.transaction(tenant) as session:
-        cost = release_within(session, call_id, billed, by)
+        cost = release_within(session, call_id, billed)
     with tools.db.transaction(tenant) as session:
         reclaim(session)
     return cost
 
 
-def release_within(session: Session, call_id: uuid.UUID | str, billed: bool, by: str) -> Decimal:
-    """Do the same within a transaction of the tenant, with what else belongs to the decision."""
+def release_within(session: Session, call_id: uuid.UUID | str, billed: bool) -> Decimal:
+    """
+    Do the same within a transaction of the tenant, with what else belongs to the decision.
+
+    Who decided is no business of the book: it is in the item of the queue, `plumbline.review.release_call`.
+    """
     call_id = read_call_id(call_id)
     found = db.row(session, "ledger/lock_unfinished_call", call_id=call_id)
     line = None if found else db.row(session, "batches/lock_unknown_line", call_id=call_id)
@@ -107,7 +111,7 @@ def release_within(session: Session, call_id: uuid.UUID | str, billed: bool, by:
         tokens=tokens,
         tokens_out=tokens_out,
         cost_usd=cost,
-        error=f"Cut off; {by} decided that it was {'billed, at the planned tokens' if billed else 'not billed'}.",
+        error=f"Cut off; decided: it was {'billed, at the planned tokens' if billed else 'not billed'}.",
     )
     return cost
 

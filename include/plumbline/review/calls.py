@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import uuid
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from plumbline.core import db
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
 from plumbline.models.unfinished import UnfinishedCall, read_call_id, release_within, unknown_calls
 from plumbline.review.effects import BILLED, NOT_BILLED
-from plumbline.review.items import Question
+from plumbline.review.items import Item, Question
 from plumbline.review.queue import ask, waiting_about, withdraw, write_decision
+
+if TYPE_CHECKING:
+    from plumbline.core.db import Session
 
 _KIND = "unknown_call"
 
@@ -37,23 +41,32 @@ def ask_about_unknown_calls(tools: Tools, run: Run) -> Receipt:
     return {"unknown_calls": len(calls), "withdrawn": len(ended)}
 
 
-def release_call(
-    tools: Tools, call_id: uuid.UUID | str, billed: bool, by: str, *, tenant: str | None = None
-) -> Decimal:
+def release_call(tools: Tools, run: Run, call_id: uuid.UUID | str, billed: bool, by: str) -> Decimal:
     """
     Release a call as a person decided, and end the item that asks about it; return what is booked, in US dollars.
+
+    Where nobody has asked about it yet, the item is made: who decided is kept there, and nowhere else.
 
     Raises:
         NotUnfinished: The call is unknown here, has ended, or a living process is at work on it.
     """
     call_id = read_call_id(call_id)
-    with tools.db.transaction(tenant or tools.settings.tenant) as session:
+    with tools.db.transaction(run.tenant) as session:
         # The item is held before the call, as `decide` does: in the other order, two people could wait for each other.
-        item = waiting_about(session, _KIND, str(call_id))
-        booked = release_within(session, call_id, billed, by)
+        item = waiting_about(session, _KIND, str(call_id)) or _asked_now(session, run, call_id)
+        booked = release_within(session, call_id, billed)
         if item is not None:
             write_decision(session, item, BILLED if billed else NOT_BILLED, by, None)
     return booked
+
+
+def _asked_now(session: Session, run: Run, call_id: uuid.UUID) -> Item | None:
+    """Ask about a call that nobody has asked about; None where there is nothing to decide."""
+    for call in unknown_calls(session):
+        if call.call_id == call_id:
+            ask(session, run, _question(call))
+            return waiting_about(session, _KIND, str(call_id))
+    return None
 
 
 def _question(call: UnfinishedCall) -> Question:

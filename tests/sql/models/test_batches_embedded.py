@@ -276,7 +276,7 @@ def test_what_expires_is_reserved_anew_and_what_is_unknown_until_it_is_decided(
     found = standing(tools)
     assert found.open_usd == unknown.cost_usd
     assert broken(tools) == ["No call waits for a person to decide whether it was billed."]
-    cost = release_call(tools, unknown.call_id, billed=True, by="ada")
+    cost = release_call(tools, unknown.call_id, billed=True)
 
     found = standing(tools)
     assert (cost, found.open_usd, broken(tools)) == (unknown.cost_usd, 0, [])
