@@ -1,4 +1,8 @@
-"""A run that would spend much waits for a person, in Airflow's list of required actions and without a worker."""
+"""
+A run that would spend much waits for a person, in Airflow's list of required actions and without a worker.
+
+What waits is in the human queue too, as `spend_approval`: who looks there sees it, and Airflow's answer ends it.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,18 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from plumbline.core.hashing import sha256
+from plumbline.core.settings import Settings
+from plumbline.provenance.recording import recorded
+from plumbline.review import Question, answer_waiting, ask
 from plumbline_airflow.alerts import tell_of_question
+from plumbline_airflow.connections import tools_of_airflow
+from plumbline_airflow.steps import run_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
+
+    from plumbline.core.receipts import Run
 
 LONGEST_WAIT = timedelta(days=1)
 """Whoever waits keeps the next runs of the DAG from beginning; after this, the answer is no, and the next one asks."""
@@ -45,8 +57,41 @@ class ApproveSpend(ApprovalOperator):
         if not self.plan["needs_approval"]:
             return None
         self.subject, self.body = question(self.plan)
+        self._put_into_queue(context)
         tell_of_question(context["ti"].dag_id, context["ti"].run_id, self.subject)
         return super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """End the item of the queue as the person decided, or silence did, then go on or skip what comes after."""
+        if chosen := event.get("chosen_options"):
+            run = _run_of(context)
+            decision = "approve" if self.APPROVE in chosen else "refuse"
+            by = (event.get("responded_by_user") or {}).get("name")
+            note = None if by else "Nobody answered in time."
+            with tools_of_airflow() as tools, tools.db.transaction(run.tenant) as session:
+                answer_waiting(session, "spend_approval", _subject_of(context), decision, by or run.job, note)
+        return super().execute_complete(context, event)
+
+    def _put_into_queue(self, context: Context) -> None:
+        """Ask before Airflow does: a crash in between leaves an item that the next try finds."""
+        run = _run_of(context)
+        asked = spend_question(self.plan, self.subject, _subject_of(context))
+        with (
+            tools_of_airflow() as tools,
+            recorded(tools.db, run) as receipt,
+            tools.db.transaction(run.tenant) as session,
+        ):
+            receipt["item_id"] = str(ask(session, run, asked))
+
+
+def _run_of(context: Context) -> Run:
+    return run_of(context, f"{context['ti'].dag_id}.{context['ti'].task_id}", Settings.load())
+
+
+def _subject_of(context: Context) -> str:
+    """Return the id of what is approved: the task of this run, whichever try asks."""
+    instance = context["ti"]
+    return sha256(instance.dag_id, instance.run_id, instance.task_id).hex()
 
 
 def approve(plan: XComArg) -> ApproveSpend:
@@ -80,3 +125,15 @@ def question(plan: Mapping[str, Any]) -> tuple[str, str]:
         "Approve: it goes on; what changes in the source until then is bought too. Reject: nothing is bought.",
     ]
     return subject, "\n".join(lines)
+
+
+def spend_question(plan: Mapping[str, Any], subject: str, subject_id: str) -> Question:
+    """Return the same question as the human queue asks it, with the figures of the plan.  Pure."""
+    figures = ("cost_usd", "cost_batch_usd", "calls", "to_buy", "tokens", "answered_by", "approve_above_usd")
+    return Question(
+        kind="spend_approval",
+        reason="budget_short" if plan["refused_by"] else "above_limit",
+        subject_id=subject_id,
+        summary=f"{subject} Answer it in Airflow: Required Actions.",
+        context={name: plan[name] for name in figures if plan.get(name) is not None},
+    )

@@ -28,15 +28,15 @@ SMTP = "plumbline_smtp"
 
 
 @contextlib.contextmanager
-def tools_of_airflow() -> Iterator[Tools]:
+def tools_of_airflow(*, delivers: bool = False) -> Iterator[Tools]:
     """
-    Open the tools from Airflow's Connections.
+    Open the tools from Airflow's Connections; the way back from pseudonyms only for a task that `delivers` to people.
 
     Without `plumbline_openai` the embedded model server answers, which PLUMBLINE_LOCAL_MODEL_URL names.
     """
-    wanted = (DATABASE, KEEPER, OPENAI, PSEUDONYMS, RESTORER)
+    wanted = (DATABASE, KEEPER, OPENAI, PSEUDONYMS, *((RESTORER,) if delivers else ()))
     found = {conn_id: connection for conn_id in wanted if (connection := look_up(conn_id))}
-    with open_tools(connections=found, open_store=open_store) as tools:
+    with open_tools(connections=found, open_store=open_store, delivers=delivers) as tools:
         yield tools
 
 

@@ -45,6 +45,7 @@ def step(
     maps: str | None = None,
     tells: tuple[str, ...] = (),
     of_tenant: bool = False,
+    delivers: bool = False,
     **options: Any,
 ) -> Task[..., Any]:
     """
@@ -60,6 +61,7 @@ def step(
             the task publishes, as the `extra` of the event.
         of_tenant: Whether the task has an input more, `tenant`, for whom it works; otherwise the parameter of the DAG
             says so, and where it has none, the settings do.
+        delivers: Whether the task hands something to people, and may turn pseudonyms back; no other task can.
         options: Options of the Airflow task.
     """
     name = getattr(work, "__name__", "work")
@@ -68,7 +70,7 @@ def step(
         context = get_current_context()
         told = {key: inputs.pop(key) for key in tells}
         tenant = inputs.pop("tenant") if of_tenant else None
-        receipt = perform_work(work, name, context, inputs, tenant)
+        receipt = perform_work(work, name, context, inputs, tenant, delivers=delivers)
         for asset in options.get("outlets", ()):
             context["outlet_events"][asset].extra = {**receipt, **told}
         if maps is None:
@@ -92,14 +94,20 @@ def step(
 
 
 def perform_work(
-    work: Work, name: str, context: Context, inputs: dict[str, Any], tenant: str | None = None
+    work: Work,
+    name: str,
+    context: Context,
+    inputs: dict[str, Any],
+    tenant: str | None = None,
+    *,
+    delivers: bool = False,
 ) -> Receipt:
     """Do the work on record; a `Fatal` error is not retried, one that says when to come back uses up no try."""
     settings = Settings.load()
     waits = (Later,) if may_wait(context["ti"].get_first_reschedule_date(context), now()) else ()
     try:
         run = run_of(context, f"{context['dag'].dag_id}.{name}", settings, tenant)
-        with tools_of_airflow() as tools:
+        with tools_of_airflow(delivers=delivers) as tools:
             try:
                 with recorded(tools.db, run, comes_again=waits) as receipt:
                     receipt.update(work(tools, run, **given(work, inputs)))

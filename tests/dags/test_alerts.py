@@ -10,6 +10,7 @@ from email import message_from_bytes
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -119,7 +120,7 @@ def test_without_a_mail_server_a_failure_is_logged_all_the_same(
 
 
 def test_whoever_is_to_approve_a_run_is_told_that_it_waits(
-    airflow: None, mailbox: _Mailbox, monkeypatch: pytest.MonkeyPatch
+    airflow: None, installation: Path, mailbox: _Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A question that stands in a list nobody looks at holds up every run behind it."""
     from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -133,7 +134,15 @@ def test_whoever_is_to_approve_a_run_is_told_that_it_waits(
             "approve_above_usd": "5", "refused_by": []}  # fmt: skip
     task = ApproveSpend(task_id="approve_spend", plan=plan)
 
-    task.execute({"ti": SimpleNamespace(dag_id="ingest_documents", run_id="r1")})  # type: ignore[typeddict-item]
+    instance = SimpleNamespace(
+        id=uuid4(),
+        dag_id="ingest_documents",
+        run_id="r1",
+        task_id="approve_spend",
+        map_index=-1,
+        try_number=1,
+    )
+    task.execute({"ti": instance})  # type: ignore[typeddict-item]
 
     assert ["May this run spend $12.500000?"] == waiting
     [mail] = mailbox.mails

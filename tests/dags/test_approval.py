@@ -37,13 +37,13 @@ def inbox(installation: Path) -> Path:
 
 
 @pytest.fixture
-def answering(airflow: None) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
+def answering(airflow: None) -> Iterator[Callable[..., list[dict[str, Any]]]]:
     """Answer the next question as the API server does when a person has decided; return what was asked."""
     stop, threads = threading.Event(), []
 
-    def begin(option: str) -> list[dict[str, Any]]:
+    def begin(option: str, by: str | None = "boss") -> list[dict[str, Any]]:
         asked: list[dict[str, Any]] = []
-        threads.append(threading.Thread(target=_answer_next, args=(option, asked, stop), daemon=True))
+        threads.append(threading.Thread(target=_answer_next, args=(option, by, asked, stop), daemon=True))
         threads[-1].start()
         return asked
 
@@ -53,7 +53,7 @@ def answering(airflow: None) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
         thread.join(10)
 
 
-def _answer_next(option: str, asked: list[dict[str, Any]], stop: threading.Event) -> None:
+def _answer_next(option: str, by: str | None, asked: list[dict[str, Any]], stop: threading.Event) -> None:
     from airflow.models.hitl import HITLDetail
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.trigger import handle_event_submit
@@ -74,11 +74,16 @@ def _answer_next(option: str, asked: list[dict[str, Any]], stop: threading.Event
                 detail = session.get(HITLDetail, instance.id)
                 assert detail is not None
                 asked.append({"task": instance.task_id, "subject": detail.subject, "body": detail.body})
-                detail.responded_by = {"id": "1", "name": "boss"}
+                detail.responded_by = {"id": "1", "name": by} if by else None
                 detail.responded_at = timezone.utcnow()
                 detail.chosen_options, detail.params_input = [option], {}
                 event = TriggerEvent(detail.as_resume_event_payload())
                 handle_event_submit(event, task_instance=instance, session=session)
+
+
+def queue(session: Session) -> list[tuple[Any, ...]]:
+    """What was asked of people, and what they decided."""
+    return session.execute("select kind, reason, summary, decision, decided_by from review.item").fetchall()
 
 
 def states(done: Any) -> dict[str, str]:
@@ -132,6 +137,22 @@ def test_an_approved_run_goes_on_and_spends_what_it_said(
     [question] = asked
     [cost] = session.execute("select sum(cost_usd) from ledger.call").fetchone() or ()
     assert ("approve_spend", f"May this run spend ${cost:.6f}?") == (question["task"], question["subject"])
+    assert queue(session) == [
+        (
+            "spend_approval",
+            "above_limit",
+            f"{question['subject']} Answer it in Airflow: Required Actions.",
+            "approve",
+            "boss",
+        )
+    ]
+    [context, runs] = (
+        session.execute(
+            "select context, (select count(*) from lineage.run where run.run_id = item.run_id) from review.item"
+        ).fetchone()
+        or ()
+    )
+    assert (context["calls"], context["to_buy"], context["cost_usd"], runs) == (1, 1, float(cost), 1)
     for line in ("| Calls | 1 |", "| Tokens | ", f"one by one | ${cost:.6f} |", "from | $0.000001 |"):
         assert line in question["body"]
 
@@ -157,10 +178,13 @@ def test_a_rejected_run_buys_nothing_and_ends_green(
     assert {"skipped"} == set(found.values())
     assert (0, 0) == session.execute(STORED).fetchone()
     assert 0 == model_server.meter()["requests"]
+    assert [("refuse", "boss")] == [item[-2:] for item in queue(session)]
 
 
-@pytest.mark.usefixtures("inbox", "session")
-def test_a_run_that_costs_less_asks_nobody(run_dag: RunDag, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("inbox")
+def test_a_run_that_costs_less_asks_nobody(
+    run_dag: RunDag, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The hourly run goes on by itself as long as it is cheap."""
     monkeypatch.setenv("PLUMBLINE_APPROVE_ABOVE_USD", "100")
 
@@ -168,6 +192,21 @@ def test_a_run_that_costs_less_asks_nobody(run_dag: RunDag, monkeypatch: pytest.
 
     assert {"success"} == set(states(done).values())
     assert receipt_of(done)["needs_approval"] is False
+    assert queue(session) == []
+
+
+@pytest.mark.usefixtures("inbox")
+def test_silence_is_a_no_in_the_queue_too(
+    run_dag: RunDag, session: Session, answering: Any, monkeypatch: Any
+) -> None:
+    """Nobody is named who said nothing."""
+    monkeypatch.setenv("PLUMBLINE_APPROVE_ABOVE_USD", "0.000001")
+    answering("Reject", by=None)
+
+    run_dag("ingest_documents")
+
+    assert [("refuse", "ingest_documents.approve_spend")] == [item[-2:] for item in queue(session)]
+    assert [("Nobody answered in time.",)] == session.execute("select note from review.item").fetchall()
 
 
 def test_a_person_is_told_of_budgets_that_have_no_room_and_of_a_missing_price_in_batches(

@@ -15,6 +15,7 @@ from plumbline.core.clock import now
 from plumbline.core.errors import Fatal, Later, Passing
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
+from plumbline.embedded.scratch import Scratch
 
 
 def greet(tools: Tools, run: Run, *, name: str, greeting: str = "hello") -> Receipt:
@@ -68,6 +69,22 @@ def test_a_number_is_read_from_its_digits() -> None:
     assert {"dimensions": 128} == given(work, {"dimensions": "128"})
     with pytest.raises(Fatal, match="dimensions must be a whole number"):
         given(work, {"dimensions": "many"})
+
+
+def test_only_a_step_that_delivers_can_turn_pseudonyms_back(
+    context: dict[str, Any], scratch: Scratch, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection may be set for all: no other task is given it."""
+    from plumbline_airflow.steps import perform_work
+
+    monkeypatch.setenv("AIRFLOW_CONN_PLUMBLINE_RESTORER", scratch.url(database, "restorer"))
+
+    def look(tools: Tools, run: Run) -> Receipt:
+        return {"may": tools.restorer is not None}
+
+    found = [perform_work(look, "look", context, {}, delivers=delivers) for delivers in (False, True)]
+
+    assert found == [{"may": False}, {"may": True}]
 
 
 def test_a_step_is_on_record_under_airflows_own_id(

@@ -159,19 +159,34 @@ def test_nobody_but_the_owner_makes_or_owns_anything(session: psycopg.Connection
 
 def test_auditors_see_nothing_personal(found: Catalog) -> None:
     """An auditor reads lineage, costs and checks; a document's words are not among them."""
-    seen = [
-        f"{relation.full_name}.{column['name']}"
-        for relation in found.relations
-        for right in relation.rights
-        if right.role in {"auditor", "reporter"} and right
-        for column in relation.columns
-        if column["comment"].startswith("personal") and column["name"] not in right.hidden
-    ]
+    seen: dict[str, list[str]] = {"auditor": [], "reporter": []}
+    for relation in found.relations:
+        for right in relation.rights:
+            if right.role in seen and right:
+                seen[right.role] += [
+                    f"{relation.full_name}.{column['name']}"
+                    for column in relation.columns
+                    if column["comment"].startswith("personal") and column["name"] not in right.hidden
+                ]
 
-    # Pseudonyms, not values in clear.
-    assert set(seen) <= {
+    # Pseudonyms, not values in clear; and of colleagues who approved what is said to a model.
+    assert set(seen["reporter"]) <= {
+        "ledger.batch_plan.prompt_approver",
         "ledger.budget.name",
         "ledger.budget_period.name",
+        "ledger.call.prompt_approver",
         "ledger.call.session_ref",
         "ledger.call.user_ref",
+    }
+    # Who decided what, and who was shown what, is what an auditor is there for.
+    assert set(seen["auditor"]) - set(seen["reporter"]) <= {
+        "privacy.listing.loaded_by",
+        "privacy.restoration.person",
+        "review.event.became",
+        "review.event.was",
+        "review.event.who",
+        "review.item.assigned_to",
+        "review.item.changed_by",
+        "review.item.decided_by",
+        "review.remark.who",
     }

@@ -66,9 +66,9 @@ def release(
         raise typer.BadParameter("Name either a call or, with --batch, a batch.")
     with working("calls", tenant) as (tools, run):
         if batch is not None:
-            lines, booked = release_lines(tools, batch, billed, getpass.getuser(), tenant=run.tenant)
+            lines, booked = release_lines(tools, run, batch, billed, getpass.getuser())
         else:
-            lines, booked = 1, release_call(tools, str(call), billed, getpass.getuser(), tenant=run.tenant)
+            lines, booked = 1, release_call(tools, run, str(call), billed, getpass.getuser())
     what = "Booked" if batch is None else f"{counted(lines, 'line')} booked"
     console.print(f"{what} at ${booked:.6f}; {'its' if lines == 1 else 'their'} inputs may be bought anew.")
 

@@ -40,12 +40,15 @@ def open_tools(
     settings: Settings | None = None,
     connections: Mapping[str, Connection] | None = None,
     open_store: OpenStore = no_store,
+    *,
+    delivers: bool = False,
 ) -> Iterator[Tools]:
     """
     Open the tools, and close them afterwards.
 
     `connections` (by Airflow connection id) come before those of the environment: inside Airflow, a connection may live
-    in a secrets backend or in Airflow's own database.
+    in a secrets backend or in Airflow's own database.  Only what `delivers` to people is given the way back from
+    pseudonyms.
     """
     settings = settings or Settings.load()
     given = connections or {}
@@ -53,7 +56,7 @@ def open_tools(
     def look_up(conn_id: str) -> Connection | None:
         return given.get(conn_id) or settings.connection(conn_id)
 
-    restorer = look_up("plumbline_restorer")
+    restorer = look_up("plumbline_restorer") if delivers else None
     tools = Tools(
         settings=settings,
         db=Database.of(required(look_up("plumbline_db"), "plumbline_db")),

@@ -89,7 +89,7 @@ class Scratch:
             f"plumbline_{conn}": self.connection(database, role) for conn, role in _CONNECTIONS.items()
         }
         connections["plumbline_pseudonyms"] = Connection(kind="generic", password=PSEUDONYM_KEY)
-        with open_tools(settings, connections) as tools:
+        with open_tools(settings, connections, delivers=True) as tools:
             yield tools
 
 

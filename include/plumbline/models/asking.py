@@ -84,12 +84,21 @@ class ChatStream(Stream):
             PlumblineError: A request of this stream went wrong.
         """
         self._background.raise_failure()
-        item = self._questions.input(request)
+        about = About(tokens_out=request.max_output_tokens, user=user, session=session)
+        return self.take(self.ready(request), about)
+
+    def ready(self, request: ChatRequest) -> Input:
+        """Return a request as it would be bought, under its answer's key.  Raises InputRefused and NoKeys as `add`."""
+        return self._questions.input(request)
+
+    def take(self, item: Input, about: About) -> bytes:
+        """Take a request that is `ready`, and return its key.  Raises PlumblineError: one of this stream went wrong."""
+        self._background.raise_failure()
         if item.key in self._asked:
             self._background.count(Usage(reused=1))
             return item.key
         self._asked.add(item.key)
-        self._fresh.append((item, About(tokens_out=request.max_output_tokens, user=user, session=session)))
+        self._fresh.append((item, about))
         if len(self._fresh) >= _LOOK_UP:
             self._send()
         return item.key

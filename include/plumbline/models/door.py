@@ -12,13 +12,16 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from plumbline.core import db
 from plumbline.core.arrays import bytea_array
 from plumbline.core.receipts import Run
 from plumbline.core.sql import statement
+from plumbline.core.tokenizer import EMBEDDING_ENCODING, tokenizer
 from plumbline.core.tools import Tools
 from plumbline.models import wire
+from plumbline.models.asked import Texts
 from plumbline.models.asking import ChatStream
 from plumbline.models.batches.planning import BatchPlan
 from plumbline.models.calls import PromptRef
@@ -32,6 +35,7 @@ from plumbline.models.ledger import unanswered
 from plumbline.models.moderating import Judgement, Moderation, judgements
 from plumbline.models.policy import Policy
 from plumbline.models.prices import Service, estimate
+from plumbline.models.requests import Input
 from plumbline.models.spending import Spend, plan_texts
 from plumbline.models.streams import TextStream
 from plumbline.privacy.minimise import Minimiser
@@ -98,13 +102,31 @@ class Door:
         """
         endpoint = self.endpoint.for_moderation()
         with self._texts(endpoint, Moderation, use, sensitivity) as stream:
-            keys = [
-                stream.add(text, min(len(text.encode()), endpoint.limits.tokens_an_input)) for text in texts
-            ]
-        with self._database.transaction(self._run.tenant) as session:
-            found = db.rows(session, "ledger/select_answers", keys=bytea_array(keys))
-        judged = {judgement.key: judgement for judgement in judgements(use, found)}
+            keys = [stream.add(text, _counted(text, endpoint)) for text in texts]
+        # What may not be used again may be used now.
+        judged = self._judged(use, keys, "ledger/select_answers")
         return [judged[key] for key in keys]
+
+    def to_moderate(self, use: str, text: str) -> Input:
+        """
+        Return a text as it would be moderated: minimised, under the key of its judgement.  Nothing is sent.
+
+        Raises:
+            InputRefused: It is empty, or longer than the model reads or its use allows.
+            NoKeys: Something personal is in it, and there is no key to replace it with.
+        """
+        endpoint = self.endpoint.for_moderation()
+        texts = Texts(self._run, endpoint, Moderation, use, self._minimiser)
+        return texts.input(text, _counted(text, endpoint))
+
+    def judged(self, use: str, keys: Sequence[bytes]) -> dict[bytes, Judgement]:
+        """Return what the rules say of texts whose judgements are kept, and may be used, under these keys."""
+        return self._judged(use, keys, "ledger/select_usable")
+
+    def _judged(self, use: str, keys: Sequence[bytes], query: str) -> dict[bytes, Judgement]:
+        with self._database.transaction(self._run.tenant) as session:
+            found = db.rows(session, query, keys=bytea_array(keys))
+        return {judgement.key: judgement for judgement in judgements(use, found)}
 
     def embed(
         self,
@@ -210,6 +232,10 @@ class Door:
         """
         return self._minimiser.minimise(text)
 
+    def minimise_json(self, value: Any) -> Any:
+        """Do the same with a JSON value, in every text and name in it.  Raises NoKeys as `minimise` does."""
+        return self._minimiser.minimise_json(value)
+
     def key(self, use: str, minimised: str) -> bytes:
         """Return the key under which the embedding of a text is bought, or was; the text is as it would be sent."""
         return Keys(self._run.tenant, use, self.model, {"dimensions": self.dimensions}).of(minimised)
@@ -287,3 +313,10 @@ class Door:
     def _most_tokens(self, text: str) -> int:
         # A token is at least one byte; what is longer than the model reads, the provider refuses.
         return min(len(text.encode()), self.endpoint.limits.tokens_an_input)
+
+
+def _counted(text: str, endpoint: Endpoint) -> int:
+    """The tokens of a text to moderate; of one that is longer than the model reads, the provider says so."""
+    # What is no valid Unicode is refused where its key is made.
+    readable = text.encode(errors="replace").decode()
+    return min(tokenizer(EMBEDDING_ENCODING).count(readable), endpoint.limits.tokens_an_input)

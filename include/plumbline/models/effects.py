@@ -5,6 +5,9 @@ A model asks for tools by name; only declared ones are called, with arguments th
 looked).  An effect on our own tables, and the row that says it has happened, are one transaction under a unique key: a
 retry, a cleared task or a second worker finds the row, and gives the model the same result again.
 
+What a tool gives back is minimised before it is kept, or told to the model: a model reads pseudonyms only, and the book
+holds nothing in clear.  They are turned back on delivery (`plumbline.privacy.restore`), as everywhere.
+
 An action that reaches outside the database must not act here: it writes down what is to be done, under the same key,
 for whoever does it.
 """
@@ -13,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -28,7 +32,10 @@ if TYPE_CHECKING:
     from plumbline.core.db import Session
 
 Act = Callable[["Session", Mapping[str, Any]], object]
-"""Given the session of the transaction and the arguments, acts and returns what the model is told (JSON)."""
+"""Given the session of the transaction and the arguments, acts and returns what the model is to be told (JSON)."""
+
+Minimise = Callable[[Any], Any]
+"""Given a JSON value, returns it as it may leave: `Door.minimise_json`."""
 
 _MOST_ROUNDS = 8
 
@@ -46,16 +53,17 @@ class Action:
 
 
 def perform(
-    session: Session, run: Run, actions: Mapping[str, Action], answer: ChatAnswer
+    session: Session, run: Run, actions: Mapping[str, Action], answer: ChatAnswer, minimise: Minimise
 ) -> list[tuple[ToolCall, object]]:
     """
-    Do what an answer asks for, each call once, in this transaction; return the calls with their results.
+    Do what an answer asks for, each call once, in this transaction; return the calls with their minimised results.
 
     Raises:
         KeyError: A tool that is not among the actions: the request declared more than the caller can do.
+        NoKeys: Something personal is in a result, and there is no key to replace it with.
     """
     return [
-        (call, _once(session, run, answer.key, place, call, actions[call.tool].act))
+        (call, _once(session, run, answer.key, place, call, partial(_told, session, call, actions, minimise)))
         for place, call in enumerate(answer.tool_calls)
     ]
 
@@ -66,13 +74,14 @@ def converse(
     run: Run,
     request: ChatRequest,
     actions: Sequence[Action],
+    minimise: Minimise,
     most_rounds: int = _MOST_ROUNDS,
 ) -> ChatAnswer:
     """
     Ask, do what the model asks for, tell it the results, and so on until it answers in words.
 
-    `ask` is the door's way to one answer, `transaction` opens one of the tenant's.  A conversation that was cut off is
-    taken up where it was: its answers are found and its effects are not repeated.
+    `ask` is the door's way to one answer, `transaction` opens one of the tenant's, and `minimise` is the door's.  A
+    conversation that was cut off is taken up where it was: its answers are found and its effects are not repeated.
 
     Raises:
         TooManyRounds: The model still asks for tools after so many rounds.
@@ -84,21 +93,27 @@ def converse(
         if answer.ended is not Ended.TOOL_CALLS:
             return answer
         with transaction() as session:
-            results = perform(session, run, declared, answer)
+            results = perform(session, run, declared, answer, minimise)
         told = [Message("tool", _written(result), answers=call.call_ref) for call, result in results]
         asked = Message("assistant", "", tool_calls=answer.tool_calls)
         request = replace(request, messages=(*request.messages, asked, *told))
     raise TooManyRounds(f"The model asked for tools {most_rounds} times in a row and gave no answer.")
 
 
-def _once(session: Session, run: Run, answer_key: bytes, place: int, call: ToolCall, act: Act) -> object:
+def _told(session: Session, call: ToolCall, actions: Mapping[str, Action], minimise: Minimise) -> object:
+    return minimise(actions[call.tool].act(session, call.arguments))
+
+
+def _once(
+    session: Session, run: Run, answer_key: bytes, place: int, call: ToolCall, act: Callable[[], object]
+) -> object:
     key = sha256(run.tenant, answer_key.hex(), str(place), call.tool, _written(call.arguments))
     # Whoever comes second waits here until the first has committed, or has come to nothing.
     db.run(session, "ledger/lock_effect", key=key.hex())
     done = db.row(session, "ledger/select_effect", key=key)
     if done is not None:
         return done["result"]
-    result = act(session, call.arguments)
+    result = act()
     db.run(
         session,
         "ledger/insert_effect",

@@ -2,7 +2,8 @@
 The service of moderation, and what is done about a text that is flagged.
 
 What the model says is kept like any answer.  What follows is a rule of ours, in `moderation.toml`: a flagged text is
-blocked, or waits for a person; a use can be stricter than others, or more lenient, never silent.
+blocked, or waits for a person; a use can be stricter than others, or more lenient, never silent.  The same file says
+what is done where the moderation does not answer, and where a model refuses to.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from plumbline.core.errors import Misconfigured
 from plumbline.models.answers import Answer, keep_answers
 from plumbline.models.calls import Billed, Call, Unusable
 from plumbline.models.endpoints import Endpoint
@@ -114,8 +116,8 @@ def read_judgements(content: bytes, inputs: int, answers_as: str) -> Judged:
 
 def judge(key: bytes, use: str, flagged: Mapping[str, float]) -> Judgement:
     """Return what is done about a text of a use; the strictest rule of its categories counts.  Pure."""
-    rules = _rules()
-    mine: Mapping[str, str] = {**rules["every_use"], **rules.get("use", {}).get(use, {})}
+    all_rules = rules()
+    mine: Mapping[str, str] = {**all_rules["every_use"], **all_rules.get("use", {}).get(use, {})}
     actions = [Action(_rule(mine, category)) for category in flagged]
     categories = sorted(flagged, key=lambda category: (-flagged[category], category))
     return Judgement(key, max(actions, key=list(Action).index, default=Action.ALLOW), tuple(categories))
@@ -124,6 +126,30 @@ def judge(key: bytes, use: str, flagged: Mapping[str, float]) -> Judgement:
 def judgements(use: str, found: Iterable[Mapping[str, Any]]) -> list[Judgement]:
     """Return what is done about texts whose kept answers (`key`, `body`) these are."""
     return [judge(bytes(row["key"]), use, row["body"]["flagged"]) for row in found]
+
+
+def action_unmoderated(use: str) -> Action | None:
+    """
+    Return what is done about a text of a use that the moderation says nothing of; None is to wait until it does.
+
+    Raises:
+        Misconfigured: The rules say something else.
+    """
+    said = _by_use("unmoderated", use, ("wait", *Action))
+    return None if said == "wait" else Action(said)
+
+
+def asks_about_refusals(use: str) -> bool:
+    """Return whether a person is asked about answers of a use that were refused; raises Misconfigured as above."""
+    return _by_use("refusals", use, ("keep", "review")) == "review"
+
+
+def _by_use(table: str, use: str, known: Sequence[str]) -> str:
+    said_of = rules()[table]
+    said = str(said_of.get(use, said_of["every_use"]))
+    if said not in known:
+        raise Misconfigured(f"moderation.toml: {table} is one of {', '.join(known)}; {use} has {said!r}.")
+    return said
 
 
 def _rule(mine: Mapping[str, str], category: str) -> str:
@@ -147,5 +173,6 @@ def _flagged(result: object) -> dict[str, float]:
 
 
 @cache
-def _rules() -> Mapping[str, Any]:
+def rules() -> Mapping[str, Any]:
+    """Return the rules of moderation.toml, read once a process."""
     return tomllib.loads(_RULES.read_text(encoding="utf-8"))

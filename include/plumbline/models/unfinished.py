@@ -3,7 +3,7 @@ Calls of which nobody knows whether they were billed, and the person who decides
 
 A call that was cut off at a provider that bills a repeated request twice is never repeated by itself.  It is
 listed here until someone has looked at the provider's usage page and says which it was; either way the decision
-is in the book, with the name of who made it, and only then may the inputs be bought anew.
+is in the book, and only then may the inputs be bought anew.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def unknown_calls(session: Session) -> list[UnfinishedCall]:
 
 
 def release_call(
-    tools: Tools, call_id: uuid.UUID | str, billed: bool, by: str, *, tenant: str | None = None
+    tools: Tools, call_id: uuid.UUID | str, billed: bool, *, tenant: str | None = None
 ) -> Decimal:
     """
     Write down what a person found out about a call, so that its inputs may be bought anew; return what is booked.
@@ -86,20 +86,24 @@ def release_call(
     """
     tenant = tenant or tools.settings.tenant
     with tools.db.transaction(tenant) as session:
-        cost = release_within(session, call_id, billed, by)
+        cost = release_within(session, call_id, billed)
     with tools.db.transaction(tenant) as session:
         reclaim(session)
     return cost
 
 
-def release_within(session: Session, call_id: uuid.UUID | str, billed: bool, by: str) -> Decimal:
-    """Do the same within a transaction of the tenant, with what else belongs to the decision."""
+def release_within(session: Session, call_id: uuid.UUID | str, billed: bool) -> Decimal:
+    """
+    Do the same within a transaction of the tenant, with what else belongs to the decision.
+
+    Who decided is no business of the book: it is in the item of the queue, `plumbline.review.release_call`.
+    """
     call_id = read_call_id(call_id)
     found = db.row(session, "ledger/lock_unfinished_call", call_id=call_id)
     if found is None:
         lines = db.rows(session, "batches/lock_unknown_line", call_id=call_id)
         if lines:
-            return _release_lines(session, lines, billed, by)
+            return _release_lines(session, lines, billed)
         raise NotUnfinished(
             f"There is nothing to decide about call {call_id}: `plumbline calls unknown` lists what is."
         )
@@ -115,18 +119,13 @@ def release_within(session: Session, call_id: uuid.UUID | str, billed: bool, by:
         tokens=tokens,
         tokens_out=tokens_out,
         cost_usd=cost,
-        error=_decided(billed, by),
+        error=_decided(billed),
     )
     return cost
 
 
-def doubtful_lines(session: Session, batch_id: uuid.UUID) -> list[uuid.UUID]:
-    """Return the calls of a batch that are in doubt: it landed, and nothing was heard of them."""
-    return [row["call_id"] for row in db.rows(session, "batches/select_unknown_lines", batch_id=batch_id)]
-
-
 def release_lines_within(
-    session: Session, batch_id: uuid.UUID, billed: bool, by: str
+    session: Session, batch_id: uuid.UUID, billed: bool
 ) -> tuple[set[uuid.UUID], Decimal]:
     """
     Release all lines of a batch that are in doubt, in a transaction of the tenant; return which, and what is booked.
@@ -139,10 +138,10 @@ def release_lines_within(
         raise NotUnfinished(
             f"No line of batch {batch_id} is in doubt: `plumbline calls unknown` lists what is."
         )
-    return {line["call_id"] for line in lines}, _release_lines(session, lines, billed, by)
+    return {line["call_id"] for line in lines}, _release_lines(session, lines, billed)
 
 
-def _release_lines(session: Session, lines: Sequence[DictRow], billed: bool, by: str) -> Decimal:
+def _release_lines(session: Session, lines: Sequence[DictRow], billed: bool) -> Decimal:
     """Release lines of one batch, which are held: their ends, their claims and what was reserved for them."""
     batch_id, call_ids = lines[0]["batch_id"], [line["call_id"] for line in lines]
     ended = [
@@ -158,13 +157,13 @@ def _release_lines(session: Session, lines: Sequence[DictRow], billed: bool, by:
         call_ids=call_ids,
         call_at=lines[0]["at"],
         billed=billed,
-        error=_decided(billed, by),
+        error=_decided(billed),
     )
     return sum((one.cost_usd for one in ended), start=Decimal(0))
 
 
-def _decided(billed: bool, by: str) -> str:
-    return f"Cut off; {by} decided that it was {'billed, at the planned tokens' if billed else 'not billed'}."
+def _decided(billed: bool) -> str:
+    return f"Cut off; decided: it was {'billed, at the planned tokens' if billed else 'not billed'}."
 
 
 def read_call_id(call_id: uuid.UUID | str) -> uuid.UUID:

@@ -6,9 +6,20 @@ The human queue: whatever needs a person is asked here, decided here, and rememb
 """
 
 from plumbline.review.calls import ask_about_unknown_calls, release_call, release_lines
-from plumbline.review.errors import AlreadyEnded, AtSomebodyElse, NoSuchItem, NotInTheRules, Unsaid
+from plumbline.review.chats import ScreenedChats, screened_chat
+from plumbline.review.errors import (
+    AlreadyEnded,
+    AtSomebodyElse,
+    DecidedElsewhere,
+    InputFlagged,
+    InputHeld,
+    NoSuchItem,
+    NotInTheRules,
+    Unsaid,
+)
 from plumbline.review.items import Item, Question
 from plumbline.review.queue import (
+    answer_waiting,
     ask,
     assign,
     decide,
@@ -21,15 +32,22 @@ from plumbline.review.queue import (
     take,
     withdraw,
 )
+from plumbline.review.screening import Screened, screen
 
 __all__ = [
     "AlreadyEnded",
     "AtSomebodyElse",
+    "DecidedElsewhere",
+    "InputFlagged",
+    "InputHeld",
     "Item",
     "NoSuchItem",
     "NotInTheRules",
     "Question",
+    "Screened",
+    "ScreenedChats",
     "Unsaid",
+    "answer_waiting",
     "ask",
     "ask_about_unknown_calls",
     "assign",
@@ -42,6 +60,8 @@ __all__ = [
     "release_call",
     "release_lines",
     "remark",
+    "screen",
+    "screened_chat",
     "take",
     "withdraw",
 ]

@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import uuid
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from plumbline.core import db
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
 from plumbline.models.unfinished import (
     UnfinishedCall,
-    doubtful_lines,
     read_call_id,
     release_lines_within,
     release_within,
     unknown_calls,
 )
 from plumbline.review.effects import BILLED, NOT_BILLED
-from plumbline.review.items import Question
+from plumbline.review.items import Item, Question
 from plumbline.review.queue import ask, waiting_about, waiting_about_any, withdraw, write_decision
+
+if TYPE_CHECKING:
+    from plumbline.core.db import Session
 
 _KIND = "unknown_call"
 
@@ -44,28 +47,26 @@ def ask_about_unknown_calls(tools: Tools, run: Run) -> Receipt:
     return {"unknown_calls": len(calls), "withdrawn": len(ended)}
 
 
-def release_call(
-    tools: Tools, call_id: uuid.UUID | str, billed: bool, by: str, *, tenant: str | None = None
-) -> Decimal:
+def release_call(tools: Tools, run: Run, call_id: uuid.UUID | str, billed: bool, by: str) -> Decimal:
     """
     Release a call as a person decided, and end the item that asks about it; return what is booked, in US dollars.
+
+    Where nobody has asked about it yet, the item is made: who decided is kept there, and nowhere else.
 
     Raises:
         NotUnfinished: The call is unknown here, has ended, or a living process is at work on it.
     """
     call_id = read_call_id(call_id)
-    with tools.db.transaction(tenant or tools.settings.tenant) as session:
+    with tools.db.transaction(run.tenant) as session:
         # The item is held before the call, as `decide` does: in the other order, two people could wait for each other.
-        item = waiting_about(session, _KIND, str(call_id))
-        booked = release_within(session, call_id, billed, by)
+        item = waiting_about(session, _KIND, str(call_id)) or _asked_now(session, run, call_id)
+        booked = release_within(session, call_id, billed)
         if item is not None:
             write_decision(session, item, BILLED if billed else NOT_BILLED, by, None)
     return booked
 
 
-def release_lines(
-    tools: Tools, batch_id: uuid.UUID, billed: bool, by: str, *, tenant: str | None = None
-) -> tuple[int, Decimal]:
+def release_lines(tools: Tools, run: Run, batch_id: uuid.UUID, billed: bool, by: str) -> tuple[int, Decimal]:
     """
     Release every line of a batch that is in doubt as a person decided, and end the items that ask about them.
 
@@ -74,15 +75,26 @@ def release_lines(
     Raises:
         NotUnfinished: No line of that batch is in doubt.
     """
-    with tools.db.transaction(tenant or tools.settings.tenant) as session:
-        doubtful = [str(call_id) for call_id in doubtful_lines(session, batch_id)]
+    with tools.db.transaction(run.tenant) as session:
+        doubtful = [call for call in unknown_calls(session) if call.batch_id == str(batch_id)]
+        for call in doubtful:
+            ask(session, run, _question(call))
         # Items before calls, as above; one that somebody decides meanwhile is neither among these nor among those.
-        items = waiting_about_any(session, _KIND, doubtful)
-        released, booked = release_lines_within(session, batch_id, billed, by)
+        items = waiting_about_any(session, _KIND, [str(call.call_id) for call in doubtful])
+        released, booked = release_lines_within(session, batch_id, billed)
         for item in items:
             if uuid.UUID(item.subject_id) in released:
                 write_decision(session, item, BILLED if billed else NOT_BILLED, by, None)
     return len(released), booked
+
+
+def _asked_now(session: Session, run: Run, call_id: uuid.UUID) -> Item | None:
+    """Ask about a call that nobody has asked about; None where there is nothing to decide."""
+    for call in unknown_calls(session):
+        if call.call_id == call_id:
+            ask(session, run, _question(call))
+            return waiting_about(session, _KIND, str(call_id))
+    return None
 
 
 def _question(call: UnfinishedCall) -> Question:

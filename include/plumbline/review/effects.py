@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from plumbline.models.unfinished import release_within
+from plumbline.review.errors import DecidedElsewhere
 from plumbline.review.items import Item
 
 if TYPE_CHECKING:
@@ -23,9 +24,19 @@ BILLED = "billed"
 NOT_BILLED = "not_billed"
 
 
-def _release_call(session: Session, item: Item, decision: str, by: str) -> str:
-    booked = release_within(session, item.subject_id, decision == BILLED, by)
+def _release_call(session: Session, item: Item, decision: str, by: str) -> str:  # noqa: ARG001 - the item has the name
+    booked = release_within(session, item.subject_id, decision == BILLED)
     return f"Booked at ${booked:.6f}; its inputs may be bought anew."
 
 
-ON_DECIDED: Mapping[str, Effect] = {"release_call": _release_call}
+def _answer_in_airflow(_: Session, item: Item, decision: str, by: str) -> str:  # noqa: ARG001 - refused, whoever decides
+    """A task that waits in Airflow is taken up by Airflow's own answer alone; that one ends the item too."""
+    if item.dag_id is None:
+        return "It is written down; no run waits for it."
+    raise DecidedElsewhere(
+        f"A run of {item.dag_id} waits in Airflow, and only an answer there takes it up: open Required Actions, run "
+        f"{item.dag_run_id}. The answer ends {item.short} too."
+    )
+
+
+ON_DECIDED: Mapping[str, Effect] = {"release_call": _release_call, "answer_in_airflow": _answer_in_airflow}

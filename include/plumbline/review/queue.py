@@ -198,6 +198,15 @@ def waiting_about_any(session: Session, name: str, subject_ids: Sequence[str]) -
     return [_item(row) for row in found]
 
 
+def answer_waiting(
+    session: Session, name: str, subject_id: str, decision: str, by: str, note: str | None = None
+) -> None:
+    """End the item of a kind that waits about a subject as was decided elsewhere; where none waits, nothing is done."""
+    item = waiting_about(session, name, subject_id)
+    if item is not None:
+        write_decision(session, item, decision, by, note)
+
+
 def history(session: Session, item_id: uuid.UUID) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return what happened to an item, and what was written about it, each oldest first."""
     return (

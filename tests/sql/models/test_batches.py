@@ -525,7 +525,7 @@ def test_doubled_strange_and_lost_lines_never_settle_twice(
     with pytest.raises(InBatch, match="plumbline calls unknown"):
         Door(tools, Run("main", "again"), endpoint=work.endpoint).chat(USE, question(2))
 
-    assert release_call(tools, lost.call_id, billed=False, by="Ada", tenant="main") == 0
+    assert release_call(tools, lost.call_id, billed=False, tenant="main") == 0
     assert {"settled": 1, "refused": 1, "failed": 1} == priced.states()
     assert (0, 0) == left(priced)
     assert 1 == plan(3).lines - 1

@@ -53,6 +53,8 @@ SCHEMA = Schema(
 
 Plan = Callable[[int], UUID]
 
+STEP = Run(tenant="main", job="tests")
+
 
 def invoice(number: int) -> ChatRequest:
     """A question like the others."""
@@ -278,13 +280,13 @@ def test_what_expires_is_reserved_anew_and_what_is_unknown_until_it_is_decided(
     finish(work, plan(8))
     (unknown,) = list_unknown(tools)
 
-    run = Run(tenant="main", job="tests")
+    run = STEP
     asked = [ask_about_unknown_calls(tools, run) for _ in range(2)]
     assert asked == [{"unknown_calls": 1, "withdrawn": 0}] * 2
     found = standing(tools)
     assert found.open_usd == unknown.cost_usd
     assert broken(tools) == ["No call waits for a person to decide whether it was billed."]
-    cost = release_call(tools, unknown.call_id, billed=True, by="ada")
+    cost = release_call(tools, unknown.call_id, billed=True)
 
     found = standing(tools)
     assert (cost, found.open_usd, broken(tools)) == (unknown.cost_usd, 0, [])
@@ -313,11 +315,11 @@ def test_all_lines_of_a_batch_that_are_in_doubt_are_released_at_once(
     finish(work, plan(8))
     first, other = (row[0] for row in book.rows("select batch_id from ledger.batch order by part"))
     assert 6 == len(list_unknown(tools))
-    ask_about_unknown_calls(tools, Run(tenant="main", job="tests"))
+    ask_about_unknown_calls(tools, STEP)
     before = next(call for call in list_unknown(tools) if call.batch_id == str(first))
-    release_one(tools, before.call_id, billed=True, by="grace")
+    release_one(tools, STEP, before.call_id, billed=True, by="grace")
 
-    released, booked = release_lines(tools, first, billed=billed, by="ada")
+    released, booked = release_lines(tools, STEP, first, billed=billed, by="ada")
 
     doubtful = [call for call in list_unknown(tools) if call.batch_id == str(other)]
     assert (2, 3) == (released, len(doubtful)) == (2, len(list_unknown(tools)))
@@ -326,7 +328,10 @@ def test_all_lines_of_a_batch_that_are_in_doubt_are_released_at_once(
     )
     assert 3 == sum(one[0] == "open" for one in asked(tools))
     calls = book.rows(
-        "select tokens_in, tokens_out, cost_usd, cost_planned_usd, error from ledger.call where error like '%%ada%%'"
+        """
+        select tokens_in, tokens_out, cost_usd, cost_planned_usd from ledger.call
+        where call_id::text in (select subject_id from review.item where decided_by = 'ada')
+        """
     )
     assert 2 == len(calls)
     assert booked == sum(call[2] for call in calls) == (sum(call[3] for call in calls) if billed else 0)
@@ -335,7 +340,7 @@ def test_all_lines_of_a_batch_that_are_in_doubt_are_released_at_once(
     assert found.open_usd == sum(call.cost_usd for call in doubtful)
     assert [(found.spent_usd,)] == book.rows("select sum(cost_usd) from ledger.call")
     with pytest.raises(NotUnfinished, match=str(first)):
-        release_lines(tools, first, billed=billed, by="ada")
+        release_lines(tools, STEP, first, billed=billed, by="ada")
 
 
 def test_a_release_of_a_batch_that_dies_in_between_leaves_everything_as_it_was(
@@ -350,7 +355,7 @@ def test_a_release_of_a_batch_that_dies_in_between_leaves_everything_as_it_was(
     model_server.fault("batch_lose", lines=3)
     finish(work, plan(4))
     (batch_id,) = book.rows("select batch_id from ledger.batch")[0]
-    ask_about_unknown_calls(tools, Run(tenant="main", job="tests"))
+    ask_about_unknown_calls(tools, STEP)
     decided: list[object] = []
 
     def die(*_: object) -> None:
@@ -360,7 +365,7 @@ def test_a_release_of_a_batch_that_dies_in_between_leaves_everything_as_it_was(
 
     monkeypatch.setattr("plumbline.review.calls.write_decision", die)
     with pytest.raises(KeyboardInterrupt):
-        release_lines(tools, batch_id, billed=True, by="ada")
+        release_lines(tools, STEP, batch_id, billed=True, by="ada")
 
     assert 3 == len(list_unknown(tools))
     assert [("open", None, None)] * 3 == asked(tools)

@@ -354,7 +354,7 @@ def test_a_call_in_doubt_stays_reserved_until_somebody_decides(
         caller().claim("harbours", 50)
     [call] = list_unknown(tools)
 
-    release_call(tools, call.call_id, billed, "somebody")
+    release_call(tools, call.call_id, billed)
 
     assert amounts(standing(tools)) == ((60, 0, 40, 0) if billed else (0, 0, 100, 0))
     assert broken(tools) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -36,6 +37,7 @@ from plumbline.models.effects import Action, TooManyRounds, converse
 from plumbline.models.endpoints import connected
 from plumbline.models.errors import AnswerUnusable, InputRefused
 from plumbline.models.policy import Policy
+from plumbline.privacy.restore import Restorer
 
 if TYPE_CHECKING:
     from conftest import Book
@@ -347,7 +349,7 @@ def test_an_answer_that_was_lost_may_have_been_billed(
 
     assert model_server.meter()["billed_requests"] == 1
     (planned,) = priced.calls("cost_planned_usd")
-    assert release_call(tools, lost.value.call_ids[0], billed=True, by="ada") == planned[0]
+    assert release_call(tools, lost.value.call_ids[0], billed=True) == planned[0]
     assert priced.calls("state, cost_usd, tokens_out") == [("failed", planned[0], 50)]
 
 
@@ -453,13 +455,14 @@ class Refunds:
         book.change("grant insert, select on public.refund to plumbline_app")
         self.book, self.run, self.tools = book, run, tools
         self.dies = False
+        self.says: dict[str, object] = {}
 
     def act(self, session: psycopg.Connection[object], given: dict[str, object]) -> object:
         """Pay back."""
         session.execute("insert into public.refund values (%s, %s)", (given["order"], given["cents"]))
         if self.dies:
             raise RuntimeError
-        return {"paid": given["cents"]}
+        return {"paid": given["cents"], **self.says}
 
     def converse(self, door: Door, **how: int) -> ChatAnswer:
         """Let a model ask for refunds."""
@@ -469,6 +472,7 @@ class Refunds:
             self.run,
             ChatRequest((Message("user", "Pay order 7 back."),), max_output_tokens=50),
             [Action(REFUND, self.act)],  # type: ignore[arg-type]
+            door.minimise_json,
             **how,
         )
 
@@ -499,6 +503,22 @@ def test_a_tool_is_called_and_the_model_hears_what_it_gave(
         "content": '{"paid":500}',
         "tool_call_id": "call_0",
     }
+
+
+def test_what_a_tool_gives_back_is_kept_and_told_without_what_is_personal(
+    door: Door, model: Scripted, refunds: Refunds, tools: Tools, run: Run
+) -> None:
+    """On delivery it comes back; the book never had it."""
+    model.lines[:] = [called(("refund", {"order": "7", "cents": 500})), said("Done.")]
+    refunds.says = {"to": ["Jane, jane@example.org"], "by jane@example.org": {"deep": ["+49 30 901820"]}}
+
+    refunds.converse(door)
+
+    ((kept,),) = refunds.book.rows("select result from ledger.effect")
+    told = model.asked[1]["messages"][-1]["content"]
+    assert json.loads(told) == kept
+    assert not any(word in told for word in ("jane@", "901820"))
+    assert Restorer(tools, run, reason="test").restore_json(kept).value == {"paid": 500, **refunds.says}
 
 
 def test_an_effect_that_dies_half_way_has_not_happened_and_happens_once(

@@ -93,7 +93,7 @@ def test_a_decision_releases_the_call(
     decision: str,
     booked: tuple[int, Decimal],
 ) -> None:
-    """As `plumbline calls release` does, with the name of who decided."""
+    """As `plumbline calls release` does; who decided is in the item, and not in the book."""
     cut_off("A boat.")
     ask_about_unknown_calls(tools, run)
     (item,) = items(tools)
@@ -103,28 +103,32 @@ def test_a_decision_releases_the_call(
     assert said == f"Booked at ${booked[1]:.6f}; its inputs may be bought anew."
     [(state, *money, error)] = book.calls("state, tokens_in, cost_usd, error")
     assert (state, *money) == ("failed", *booked)
-    assert "Ada decided" in error
+    assert "decided: it was" in error
+    assert "Ada" not in error
+    assert [(item.decision, item.decided_by) for item in items(tools)] == [(decision, "Ada")]
     assert (list_unknown(tools), book.intents) == ([], 0)
 
 
 def test_releasing_a_call_ends_its_item(
     tools: Tools, run: Run, book: Book, cut_off: Callable[[str], uuid.UUID]
 ) -> None:
-    """Whoever uses `plumbline calls release` leaves no question behind; without an item it works as well."""
+    """Whoever uses `plumbline calls release` leaves no question behind; where nobody had asked, the item says who."""
     asked_about, not_asked_about = cut_off("A boat."), None
     ask_about_unknown_calls(tools, run)
     not_asked_about = cut_off("A bicycle.")
 
-    assert release_call(tools, str(asked_about), billed=True, by="Ada") == Decimal("0.0000004")
-    assert release_call(tools, not_asked_about, billed=False, by="Ada") == Decimal(0)
+    assert release_call(tools, run, str(asked_about), billed=True, by="Ada") == Decimal("0.0000004")
+    assert release_call(tools, run, not_asked_about, billed=False, by="Ada") == Decimal(0)
 
-    (item,) = items(tools)
-    assert (item.state, item.decision, item.decided_by) == ("decided", "billed", "Ada")
+    assert {(item.subject_id, item.state, item.decision, item.decided_by) for item in items(tools)} == {
+        (str(asked_about), "decided", "billed", "Ada"),
+        (str(not_asked_about), "decided", "not_billed", "Ada"),
+    }
     assert book.states() == {"failed": 2}
     with pytest.raises(NotUnfinished):
-        release_call(tools, asked_about, billed=False, by="Grace")
+        release_call(tools, run, asked_about, billed=False, by="Grace")
     with pytest.raises(NotUnfinished, match="is not the id of a call"):
-        release_call(tools, "nonsense", billed=False, by="Grace")
+        release_call(tools, run, "nonsense", billed=False, by="Grace")
 
 
 def test_a_release_that_dies_in_between_leaves_call_and_item_as_they_were(
@@ -140,7 +144,7 @@ def test_a_release_that_dies_in_between_leaves_call_and_item_as_they_were(
     monkeypatch.setattr(calls, "write_decision", die)
 
     with pytest.raises(KeyboardInterrupt):
-        release_call(tools, call_id, billed=True, by="Ada")
+        release_call(tools, run, call_id, billed=True, by="Ada")
 
     assert (book.states(), book.intents, items(tools)[0].state) == ({"unknown": 1}, 1, "open")
 
@@ -178,7 +182,7 @@ def test_a_question_about_a_call_that_has_ended_is_withdrawn(
     """Nobody is asked about what is settled; deciding it all the same changes nothing."""
     call_id = cut_off("A boat.")
     ask_about_unknown_calls(tools, run)
-    release_in_the_book_alone(tools, call_id, billed=True, by="Ada")
+    release_in_the_book_alone(tools, call_id, billed=True)
     with pytest.raises(NotUnfinished):
         decide(tools, items(tools)[0], "not_billed")
     assert items(tools)[0].state == "open"

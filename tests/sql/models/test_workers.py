@@ -104,7 +104,7 @@ def test_what_a_living_worker_is_buying_is_waited_for_and_the_rest_is_bought(
     assert wait_until(lambda: book.answers == 8, 30)
     assert (waiting.is_alive(), list_unknown(tools)) == (True, [])
     with pytest.raises(NotUnfinished):
-        release_call(tools, worker.call.call_id, billed=False, by="somebody in a hurry")
+        release_call(tools, worker.call.call_id, billed=False)
     worker.close()
     waiting.join()
 

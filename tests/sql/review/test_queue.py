@@ -115,6 +115,23 @@ def test_other_subjects_and_other_kinds_are_other_questions(session: Session, ru
     assert len(asked) == 3
 
 
+def test_what_waits_in_airflow_is_not_decided_here(session: Session, run: Run) -> None:
+    """A decision that moves nothing would look like one: it is refused with where to answer, and Airflow's ends it."""
+    approval = replace(QUESTION, kind="spend_approval", reason="above_limit")
+    waits = review.ask(session, replace(run, dag_id="ingest_documents", dag_run_id="run-7"), approval)
+
+    with (
+        pytest.raises(review.DecidedElsewhere, match="Required Actions, run run-7"),
+        session.transaction(),
+    ):
+        review.decide(session, waits, "approve", "Ada")
+    assert [item.state for item in review.list_open(session)] == ["open"]
+
+    review.answer_waiting(session, "spend_approval", "input-7", "refuse", "boss")
+    review.answer_waiting(session, "spend_approval", "input-7", "approve", "boss")
+    assert [(item.decision, item.decided_by) for item in review.list_all(session)] == [("refuse", "boss")]
+
+
 def test_two_steps_that_ask_at_the_same_moment_are_given_one_item(tools: Tools, run: Run) -> None:
     """The second waits for the first, and finds its item."""
     found = []
