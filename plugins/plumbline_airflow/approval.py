@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from plumbline.models.errors import usd
 from plumbline_airflow.alerts import tell_of_question
 
 if TYPE_CHECKING:
@@ -61,22 +63,30 @@ def approve(plan: XComArg) -> ApproveSpend:
 
 def question(plan: Mapping[str, Any]) -> tuple[str, str]:
     """Return what a person is asked, and what they need to decide it (Markdown).  Pure."""
-    subject = f"May this run spend ${plan['cost_usd']:.6f}?"
-    batch = plan["cost_batch_usd"]
-    in_batches = "the model has no price in batches" if batch is None else f"${batch:.6f}"
+    subject = f"May this run spend ${amount(plan['price_usd'])}?"
     lines = [
-        f"It would read {plan['to_store']:,} files of `{plan['location']}` and buy from {plan['answered_by']}.",
+        f"It would {plan['does']}, and buy what that takes from {plan['answered_by']}.",
         "",
         "|  |  |",
         "|---|---|",
         f"| Calls | {plan['calls']:,} |",
         f"| Embeddings | {plan['to_buy']:,} |",
         f"| Tokens | {plan['tokens']:,} |",
-        f"| Price, one by one | ${plan['cost_usd']:.6f} |",
-        f"| Price, in batches | {in_batches} |",
-        f"| Approval from | ${plan['approve_above_usd']} |",
+        f"| Price, one by one | {_price(plan['cost_usd'])} |",
+        f"| Price, in batches | {_price(plan['cost_batch_usd'])} |",
+        f"| A person is asked above | ${amount(plan['approve_above_usd'])} |",
         "",
         *(f"**{refusal['says']}** The run would fail there.\n" for refusal in plan["refused_by"]),
         "Approve: it goes on; what changes in the source until then is bought too. Reject: nothing is bought.",
     ]
     return subject, "\n".join(lines)
+
+
+def amount(said: str) -> str:
+    """Return US dollars as a person reads them: cents, and of a smaller amount its first figures.  Pure."""
+    value = Decimal(said)
+    return usd(round(value, 2 if value >= 1 else 6))
+
+
+def _price(cost: float | None) -> str:
+    return "the model has none" if cost is None else f"${amount(str(cost))}"
