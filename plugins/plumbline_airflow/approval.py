@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT = timedelta(days=1)
 """Whoever waits keeps the next runs of the DAG from beginning; after this, the answer is no, and the next one asks."""
+
+_ROOM = "No budget refuses it."
+_ANSWERS = (
+    "- **Approve**: the run goes on. What is new until then is bought too, as far as budgets allow.",
+    "- **Reject**, or no answer within a day: nothing is bought. Until then no other run of this DAG begins.",
+)
 
 
 class ApproveSpend(ApprovalOperator):
@@ -63,21 +69,23 @@ def approve(plan: XComArg) -> ApproveSpend:
 
 def question(plan: Mapping[str, Any]) -> tuple[str, str]:
     """Return what a person is asked, and what they need to decide it (Markdown).  Pure."""
-    subject = f"May this run spend ${amount(plan['price_usd'])}?"
+    subject = f"May this run spend ${amount(plan['price_usd'])} on {_embeddings(plan['to_buy'])}?"
     lines = [
         f"It would {plan['does']}, and buy what that takes from {plan['answered_by']}.",
         "",
         "|  |  |",
         "|---|---|",
+        *_prices(plan),
         f"| Calls | {plan['calls']:,} |",
-        f"| Embeddings | {plan['to_buy']:,} |",
         f"| Tokens | {plan['tokens']:,} |",
-        f"| Price, one by one | {_price(plan['cost_usd'])} |",
-        f"| Price, in batches | {_price(plan['cost_batch_usd'])} |",
         f"| A person is asked above | ${amount(plan['approve_above_usd'])} |",
         "",
-        *(f"**{refusal['says']}** The run would fail there.\n" for refusal in plan["refused_by"]),
-        "Approve: it goes on; what changes in the source until then is bought too. Reject: nothing is bought.",
+        *(
+            [f"**{refusal['says']}** The run would fail there.\n" for refusal in plan["refused_by"]]
+            or [_ROOM]
+        ),
+        "",
+        *_ANSWERS,
     ]
     return subject, "\n".join(lines)
 
@@ -88,5 +96,13 @@ def amount(said: str) -> str:
     return usd(round(value, 2 if value >= 1 else 6))
 
 
-def _price(cost: float | None) -> str:
-    return "the model has none" if cost is None else f"${amount(str(cost))}"
+def _embeddings(number: int) -> str:
+    return f"{number:,} embedding{'' if number == 1 else 's'}"
+
+
+def _prices(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Both prices; the one that this run would pay is bold."""
+    for name, cost in (("one by one", plan["cost_usd"]), ("in batches", plan["cost_batch_usd"])):
+        said = "the model has none" if cost is None else f"${amount(str(cost))}"
+        paid = cost is not None and Decimal(str(cost)) == Decimal(plan["price_usd"])
+        yield f"| **Price, {name}** | **{said}** |" if paid else f"| Price, {name} | {said} |"

@@ -136,9 +136,11 @@ def test_whoever_is_to_approve_a_run_is_told_that_it_waits(
 
     task.execute({"ti": SimpleNamespace(dag_id="ingest_documents", run_id="r1")})  # type: ignore[typeddict-item]
 
-    assert ["May this run spend $12.50?"] == waiting
+    assert ["May this run spend $12.50 on 3 embeddings?"] == waiting
     [mail] = mailbox.mails
-    assert mail.startswith("To: owner@example.com\ningest_documents: May this run spend $12.50?\n")
+    assert mail.startswith(
+        "To: owner@example.com\ningest_documents: May this run spend $12.50 on 3 embeddings?\n"
+    )
     assert "docs/runbooks/ingest_documents.md" in mail
     assert "/secret" not in mail
 

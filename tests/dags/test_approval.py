@@ -137,8 +137,16 @@ def test_an_approved_run_goes_on_and_spends_what_it_said(
     [question] = asked
     [cost] = session.execute("select sum(cost_usd) from ledger.call").fetchone() or ()
     said = amount(str(cost))
-    assert ("approve_spend", f"May this run spend ${said}?") == (question["task"], question["subject"])
-    for line in ("| Calls | 1 |", "| Tokens | ", f"one by one | ${said} |", "asked above | $0.000001 |"):
+    assert ("approve_spend", f"May this run spend ${said} on 1 embedding?") == (
+        question["task"],
+        question["subject"],
+    )
+    for line in (
+        "| Calls | 1 |",
+        "| Tokens | ",
+        f"one by one** | **${said}** |",
+        "asked above | $0.000001 |",
+    ):
         assert line in question["body"]
 
 
@@ -191,7 +199,8 @@ def test_a_rebuilding_waits_for_a_person_too(
     assert ("success", "success") == (found.pop("plan_spend"), found.pop("approve_spend"))
     assert {ends} == set(found.values())
     [question] = asked
-    assert "a vector of 128 dimensions, one by one" in question["body"]
+    assert "chunks of the tenant `main` a vector of 128 dimensions, and buy" in question["body"]
+    assert "No budget refuses it." in question["body"]
     [made] = session.execute("select count(*) from corpus.vector_index").fetchone() or ()
     assert made == (2 if answer == "Approve" else 1)
 
@@ -250,7 +259,7 @@ def test_a_person_is_told_of_budgets_that_have_no_room_and_of_a_missing_price_in
     subject, body = question(plan)
     task = ApproveSpend(task_id="approve_spend", plan=plan)
 
-    assert subject == "May this run spend $12.50?"
+    assert subject == "May this run spend $12.50 on 90,000 embeddings?"
     assert "**The budget of everything has no room.** The run would fail there." in body
     assert "| Calls | 1,200 |" in body
     assert "| Price, in batches | the model has none |" in body

@@ -125,7 +125,7 @@ def plan_spend(
     # Names of files are no business of whoever approves, and a receipt is small.
     del plan["refusals"]
     price = Decimal(str(plan["cost_usd"]))
-    does = f"read {plan['to_store']:,} new or changed files of `{plan['location']}`"
+    does = f"read {plan['to_store']:,} new or changed files of `{plan['location']}` for the tenant `{run.tenant}`"
     return {**said, **plan, "does": does, **to_approve(price, above, plan_only=plan_only)}
 
 

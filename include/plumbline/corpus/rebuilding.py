@@ -46,12 +46,13 @@ def plan_spend(
     refused = refusing_budgets(tools.db, run, EMBED_CHUNK, price)
     plan["refused_by"] = [refusal.as_receipt() for refusal in refused]
     does = (
-        f"give {plan['missing']:,} of {plan['chunks']:,} chunks a vector of {plan['dimensions']:,} dimensions"
+        f"give {plan['missing']:,} of the {plan['chunks']:,} chunks of the tenant `{run.tenant}` a vector of "
+        f"{plan['dimensions']:,} dimensions"
     )
     return {
         **plan,
         "plan_only": plan_only,
-        "does": f"{does}, {'in batches, within a day' if batch else 'one by one'}",
+        "does": f"{does}{', in batches, within a day' if batch else ''}",
         **to_approve(price, tools.settings.approve_above_usd, plan_only=plan_only),
     }
 
