@@ -18,7 +18,8 @@ is kept for 30 days: `plumbline index back`.
 from airflow.sdk import Param, dag
 from pendulum import datetime
 
-from plumbline.corpus import comparing, indexing, swapping
+from plumbline.corpus import comparing, indexing, rebuilding, swapping
+from plumbline_airflow.approval import approve
 from plumbline_airflow.batches import BatchOperator
 from plumbline_airflow.defaults import DEFAULT_ARGS, Tag
 from plumbline_airflow.parameters import asked, switch, text
@@ -41,17 +42,23 @@ from plumbline_airflow.steps import step
         ),
         "batch": switch("In batches", "Buy through the Batch API: about half the price, within a day."),
         "swap": switch("Swap", "Put it into force at the end, whatever the comparison shows."),
+        "plan_only": switch(
+            "Plan only", "Say what the run would spend, in `plan_spend`, and do nothing else."
+        ),
     },
 )
 def rebuild_index() -> None:
     """Plan, buy in batches if asked, build, compare, swap: until the last nothing changes for those who search."""
-    planned = step(indexing.plan_index)(**asked("model", "dimensions"))
+    plan = step(rebuilding.plan_spend, multiple_outputs=True)(
+        **asked("model", "dimensions", "batch", "plan_only")
+    )
+    approved = approve(plan)
     batched = BatchOperator(planning=indexing.plan_batches, inputs=asked("model", "dimensions", "batch"))
     built = step(indexing.build_index, multiple_outputs=True)(**asked("model", "dimensions"))
     compared = step(comparing.compare_index)(index_id=built["index_id"])
     swapped = step(swapping.swap_index)(index_id=built["index_id"], wanted="{{ params.swap }}")
 
-    planned >> batched >> built >> compared >> swapped
+    approved >> batched >> built >> compared >> swapped
 
 
 rebuild_index()

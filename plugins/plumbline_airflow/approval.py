@@ -6,8 +6,9 @@ What waits is in the human queue too, as `spend_approval`: who looks there sees 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -15,6 +16,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from plumbline.core.hashing import sha256
 from plumbline.core.settings import Settings
+from plumbline.models.errors import usd
 from plumbline.provenance.recording import recorded
 from plumbline.review import Question, answer_waiting, ask
 from plumbline_airflow.alerts import tell_of_question
@@ -28,6 +30,15 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT = timedelta(days=1)
 """Whoever waits keeps the next runs of the DAG from beginning; after this, the answer is no, and the next one asks."""
+
+_PRICES = ("price_usd", "cost_usd", "cost_batch_usd", "approve_above_usd")
+_FIGURES = (*_PRICES, "calls", "to_buy", "tokens", "answered_by")
+
+_ROOM = "No budget refuses it."
+_ANSWERS = (
+    "- **Approve**: the run goes on. What is new until then is bought too, as far as budgets allow.",
+    "- **Reject**, or no answer within a day: nothing is bought. Until then no other run of this DAG begins.",
+)
 
 
 class ApproveSpend(ApprovalOperator):
@@ -106,34 +117,61 @@ def approve(plan: XComArg) -> ApproveSpend:
 
 def question(plan: Mapping[str, Any]) -> tuple[str, str]:
     """Return what a person is asked, and what they need to decide it (Markdown).  Pure."""
-    subject = f"May this run spend ${plan['cost_usd']:.6f}?"
-    batch = plan["cost_batch_usd"]
-    in_batches = "the model has no price in batches" if batch is None else f"${batch:.6f}"
+    subject = f"May this run spend ${amount(plan['price_usd'])} on {_embeddings(plan['to_buy'])}?"
     lines = [
-        f"It would read {plan['to_store']:,} files of `{plan['location']}` and buy from {plan['answered_by']}.",
+        f"It would {plan['does']}, and buy what that takes from {plan['answered_by']}.",
         "",
         "|  |  |",
         "|---|---|",
+        *_prices(plan),
         f"| Calls | {plan['calls']:,} |",
-        f"| Embeddings | {plan['to_buy']:,} |",
         f"| Tokens | {plan['tokens']:,} |",
-        f"| Price, one by one | ${plan['cost_usd']:.6f} |",
-        f"| Price, in batches | {in_batches} |",
-        f"| Approval from | ${plan['approve_above_usd']} |",
+        f"| A person is asked above | ${amount(plan['approve_above_usd'])} |",
         "",
-        *(f"**{refusal['says']}** The run would fail there.\n" for refusal in plan["refused_by"]),
-        "Approve: it goes on; what changes in the source until then is bought too. Reject: nothing is bought.",
+        *(
+            [f"**{refusal['says']}** The run would fail there.\n" for refusal in plan["refused_by"]]
+            or [_ROOM]
+        ),
+        "",
+        *_ANSWERS,
     ]
     return subject, "\n".join(lines)
 
 
+def amount(said: str) -> str:
+    """Return US dollars as a person reads them: cents, and of a smaller amount its first figures.  Pure."""
+    value = Decimal(said)
+    return usd(round(value, 2 if value >= 1 else 6))
+
+
+def _embeddings(number: int) -> str:
+    return f"{number:,} embedding{'' if number == 1 else 's'}"
+
+
+def _prices(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Both prices; the one that this run would pay is bold."""
+    for name, cost in (("one by one", plan["cost_usd"]), ("in batches", plan["cost_batch_usd"])):
+        said = "the model has none" if cost is None else f"${amount(str(cost))}"
+        paid = cost is not None and Decimal(str(cost)) == Decimal(plan["price_usd"])
+        yield f"| **Price, {name}** | **{said}** |" if paid else f"| Price, {name} | {said} |"
+
+
 def spend_question(plan: Mapping[str, Any], subject: str, subject_id: str) -> Question:
     """Return the same question as the human queue asks it, with the figures of the plan.  Pure."""
-    figures = ("cost_usd", "cost_batch_usd", "calls", "to_buy", "tokens", "answered_by", "approve_above_usd")
+    figures = (
+        "price_usd",
+        "cost_usd",
+        "cost_batch_usd",
+        "calls",
+        "to_buy",
+        "tokens",
+        "answered_by",
+        "approve_above_usd",
+    )
     return Question(
         kind="spend_approval",
         reason="budget_short" if plan["refused_by"] else "above_limit",
         subject_id=subject_id,
         summary=f"{subject} Answer it in Airflow: Required Actions.",
-        context={name: plan[name] for name in figures if plan.get(name) is not None},
+        context={name: plan[name] for name in _FIGURES if plan.get(name) is not None},
     )

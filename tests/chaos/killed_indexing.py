@@ -20,6 +20,7 @@ from plumbline.core.tools import open_tools
 def main() -> None:
     """Build, compare and swap, unless death comes first; what is done already is not done again."""
     from plumbline.corpus import comparing, indexing, swapping
+    from plumbline.corpus.index_plans import InForceAlready
     from plumbline.models import ledger, streams  # noqa: F401 - loaded, so that their statements are watched too
 
     indexing.PAGE = 100
@@ -29,7 +30,7 @@ def main() -> None:
     with open_tools() as tools:
         try:
             indexing.build_index(tools, run, dimensions=64)
-        except indexing.InForceAlready:
+        except InForceAlready:
             return
         comparing.compare_index(tools, run, queries=questions)
         swapping.swap_index(tools, run)

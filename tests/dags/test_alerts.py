@@ -130,8 +130,9 @@ def test_whoever_is_to_approve_a_run_is_told_that_it_waits(
     waiting: list[str] = []
     monkeypatch.setattr(ApprovalOperator, "execute", lambda task, _: waiting.append(task.subject))
     plan = {"plan_only": False, "needs_approval": True, "cost_usd": 12.5, "cost_batch_usd": 6.25, "calls": 1,
-            "tokens": 2, "to_buy": 3, "to_store": 4, "location": "/secret", "answered_by": "m",
-            "approve_above_usd": "5", "refused_by": []}  # fmt: skip
+            "tokens": 2, "to_buy": 3, "answered_by": "m",
+            "price_usd": "12.5", "does": "read 4 files of `/secret`", "approve_above_usd": "5",
+            "refused_by": []}  # fmt: skip
     task = ApproveSpend(task_id="approve_spend", plan=plan)
 
     instance = SimpleNamespace(
@@ -144,9 +145,11 @@ def test_whoever_is_to_approve_a_run_is_told_that_it_waits(
     )
     task.execute({"ti": instance})  # type: ignore[typeddict-item]
 
-    assert ["May this run spend $12.500000?"] == waiting
+    assert ["May this run spend $12.50 on 3 embeddings?"] == waiting
     [mail] = mailbox.mails
-    assert mail.startswith("To: owner@example.com\ningest_documents: May this run spend $12.500000?\n")
+    assert mail.startswith(
+        "To: owner@example.com\ningest_documents: May this run spend $12.50 on 3 embeddings?\n"
+    )
     assert "docs/runbooks/ingest_documents.md" in mail
     assert "/secret" not in mail
 

@@ -10,6 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from plumbline.core.receipts import Run
+from plumbline.core.tools import Tools
+from plumbline.corpus.configuring import Configuration, add_source
 from plumbline.embedded.scratch import Scratch
 from plumbline.localmodel.testing import RunningServer
 
@@ -126,7 +129,9 @@ def test_a_plan_alone_buys_nothing_writes_nothing_and_ends_green(
 def test_an_approved_run_goes_on_and_spends_what_it_said(
     run_dag: RunDag, session: Session, answering: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The person sees calls, tokens, prices and the price from which one is asked."""
+    """The person sees calls, tokens, prices and the price above which one is asked."""
+    from plumbline_airflow.approval import amount
+
     monkeypatch.setenv("PLUMBLINE_APPROVE_ABOVE_USD", "0.000001")
     asked = answering("Approve")
 
@@ -136,7 +141,11 @@ def test_an_approved_run_goes_on_and_spends_what_it_said(
     assert {"success"} == set(states(done).values())
     [question] = asked
     [cost] = session.execute("select sum(cost_usd) from ledger.call").fetchone() or ()
-    assert ("approve_spend", f"May this run spend ${cost:.6f}?") == (question["task"], question["subject"])
+    said = amount(str(cost))
+    assert ("approve_spend", f"May this run spend ${said} on 1 embedding?") == (
+        question["task"],
+        question["subject"],
+    )
     assert queue(session) == [
         (
             "spend_approval",
@@ -153,7 +162,12 @@ def test_an_approved_run_goes_on_and_spends_what_it_said(
         or ()
     )
     assert (context["calls"], context["to_buy"], context["cost_usd"], runs) == (1, 1, float(cost), 1)
-    for line in ("| Calls | 1 |", "| Tokens | ", f"one by one | ${cost:.6f} |", "from | $0.000001 |"):
+    for line in (
+        "| Calls | 1 |",
+        "| Tokens | ",
+        f"one by one** | **${said}** |",
+        "asked above | $0.000001 |",
+    ):
         assert line in question["body"]
 
 
@@ -181,10 +195,61 @@ def test_a_rejected_run_buys_nothing_and_ends_green(
     assert [("refuse", "boss")] == [item[-2:] for item in queue(session)]
 
 
+@pytest.mark.parametrize(("answer", "ends"), [("Approve", "success"), ("Reject", "skipped")])
 @pytest.mark.usefixtures("inbox")
-def test_a_run_that_costs_less_asks_nobody(
-    run_dag: RunDag, session: Session, monkeypatch: pytest.MonkeyPatch
+def test_a_rebuilding_waits_for_a_person_too(
+    run_dag: RunDag,
+    session: Session,
+    answering: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    answer: str,
+    ends: str,
 ) -> None:
+    """Another index may cost more than a year of ingestions; in batches, the price in batches counts."""
+    golden = tmp_path / "golden.jsonl"
+    golden.write_text('{"id": "q", "text": "How many days of leave?", "relevant": ["leave.md"]}')
+    monkeypatch.setenv("PLUMBLINE_QUESTIONS", str(golden))
+    assert str(run_dag("ingest_documents").state) == "success"
+    monkeypatch.setenv("PLUMBLINE_APPROVE_ABOVE_USD", "0.000001")
+    asked = answering(answer)
+
+    done = run_dag("rebuild_index", dimensions=128)
+
+    assert str(done.state) == "success"
+    found = states(done)
+    assert ("success", "success") == (found.pop("plan_spend"), found.pop("approve_spend"))
+    assert {ends} == set(found.values())
+    [question] = asked
+    assert "chunks of the tenant `main` a vector of 128 dimensions, and buy" in question["body"]
+    assert "No budget refuses it." in question["body"]
+    [made] = session.execute("select count(*) from corpus.vector_index").fetchone() or ()
+    assert made == (2 if answer == "Approve" else 1)
+
+
+def test_a_source_waits_for_a_person_as_a_folder_does(
+    run_dag: RunDag,
+    session: Session,
+    answering: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tools: Tools,
+    run: Run,
+    inbox: Path,
+) -> None:
+    """What `ingest_sources` starts is a run of `ingest_documents`, which asks."""
+    add_source(tools, run, Configuration("notes", "folder", str(inbox), owner="sea"))
+    monkeypatch.setenv("PLUMBLINE_APPROVE_ABOVE_USD", "0.000001")
+    asked = answering("Reject")
+
+    done = run_dag("ingest_documents", source="notes", refreshed=True, tenant="main")
+
+    assert str(done.state) == "success"
+    assert [str(inbox) in question["body"] for question in asked] == [True]
+    assert (0, 0) == session.execute(STORED).fetchone()
+
+
+@pytest.mark.usefixtures("inbox", "session")
+def test_a_run_that_costs_less_asks_nobody(run_dag: RunDag, monkeypatch: pytest.MonkeyPatch) -> None:
     """The hourly run goes on by itself as long as it is cheap."""
     monkeypatch.setenv("PLUMBLINE_APPROVE_ABOVE_USD", "100")
 
@@ -221,8 +286,8 @@ def test_a_person_is_told_of_budgets_that_have_no_room_and_of_a_missing_price_in
         "calls": 1200,
         "tokens": 3_000_000,
         "to_buy": 90_000,
-        "to_store": 40_000,
-        "location": "/inbox",
+        "price_usd": "12.5",
+        "does": "read 40,000 new or changed files of `/inbox`",
         "answered_by": "m",
         "approve_above_usd": "5",
         "refused_by": [{"says": "The budget of everything has no room."}],
@@ -231,8 +296,8 @@ def test_a_person_is_told_of_budgets_that_have_no_room_and_of_a_missing_price_in
     subject, body = question(plan)
     task = ApproveSpend(task_id="approve_spend", plan=plan)
 
-    assert subject == "May this run spend $12.500000?"
+    assert subject == "May this run spend $12.50 on 90,000 embeddings?"
     assert "**The budget of everything has no room.** The run would fail there." in body
     assert "| Calls | 1,200 |" in body
-    assert "the model has no price in batches" in body
+    assert "| Price, in batches | the model has none |" in body
     assert (["Reject"], LONGEST_WAIT) == (task.defaults, task.response_timeout)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 FILES = sorted((PROJECT_ROOT / "dags").glob("*.py"))
 MOST_LINES = 95
 MOST_RUNS = 4
+NEVER_BUY = {"check_tables", "maintain_partitions"}
+START_OTHERS = {"ingest_sources"}
 TIERS = {"tier-1", "tier-2"}
 
 
@@ -76,3 +78,19 @@ def test_a_dag_can_be_left_alone(dag: DAG) -> None:
 def test_every_task_says_what_it_does(dag: DAG) -> None:
     """The docstring of the domain function is the page of its task."""
     assert [] == [task.task_id for task in dag.tasks if not task.doc_md]
+
+
+def test_whatever_can_spend_is_planned_first_and_waits_for_approval(dag: DAG) -> None:
+    """`plan_only` and the question stand before every task that could buy; a DAG that says neither buys nothing."""
+    if dag.dag_id in NEVER_BUY:
+        assert "plan_only" not in dag.params
+        return
+    assert "plan_only" in dag.params
+    if dag.dag_id in START_OTHERS:
+        started = [task for task in dag.tasks if task.task_type == "TriggerDagRunOperator"]
+        assert ["ingest_documents"] == [task.trigger_dag_id for task in started]  # type: ignore[attr-defined]
+        return
+    first = {"plan_spend", "approve_spend"}
+    after = dag.get_task("approve_spend").get_flat_relative_ids(upstream=False)
+    assert set(dag.task_ids) - first == after
+    assert {"plan_spend"} == dag.get_task("approve_spend").upstream_task_ids

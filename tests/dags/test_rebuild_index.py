@@ -53,6 +53,23 @@ def test_an_index_is_built_and_compared_and_swapped_only_when_asked(
 
 
 @pytest.mark.usefixtures("ingested")
+def test_a_plan_alone_builds_nothing_and_ends_green(
+    run_dag: RunDag, session: psycopg.Connection[Any], model_server: RunningServer
+) -> None:
+    """All that comes after the plan is skipped."""
+    model_server.reset()
+
+    planned = run_dag("rebuild_index", dimensions=128, plan_only=True)
+
+    assert str(planned.state) == "success"
+    ends = {instance.task_id: str(instance.state) for instance in planned.get_task_instances()}
+    assert "success" == ends.pop("plan_spend")
+    assert {"skipped"} == set(ends.values())
+    assert [(1, 256, "in_force")] == session.execute(STATES).fetchall()
+    assert 0 == model_server.meter()["requests"]
+
+
+@pytest.mark.usefixtures("ingested")
 def test_an_index_is_bought_in_batches_when_asked_and_its_bill_is_the_book(
     run_dag: RunDag, session: psycopg.Connection[Any], model_server: RunningServer
 ) -> None:

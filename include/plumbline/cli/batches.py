@@ -75,7 +75,9 @@ def cancel(batch: Batch, *, tenant: Tenant = None, as_json: Json = False) -> Non
     if as_json:
         print_json({"batch_id": batch, "asked": asked})
     elif asked:
-        console.print("It ends with the next turn of whoever waits for it; what was answered is kept.")
+        console.print(
+            "Whoever waits for it, be it the next run in batches, ends it; what was answered is kept."
+        )
     else:
         console.print("It has ended already.")
 

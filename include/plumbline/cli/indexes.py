@@ -44,6 +44,10 @@ Dimensions = Annotated[
 Number = Annotated[
     int | None, typer.Argument(metavar="N", help="Number of the index (default: the one in the making).")
 ]
+Batch = Annotated[
+    bool,
+    typer.Option("--batch", help="Through the Batch API, at about half the price, within a day."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -69,13 +73,20 @@ def list_(context: typer.Context, *, tenant: Tenant = None, as_json: Json = Fals
 
 @indexes.command()
 def plan(
-    *, model: Model = None, dimensions: Dimensions = 0, tenant: Tenant = None, as_json: Json = False
+    *,
+    model: Model = None,
+    dimensions: Dimensions = 0,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Say which budgets have no room for the price in batches.")
+    ] = False,
+    tenant: Tenant = None,
+    as_json: Json = False,
 ) -> None:
     """Say what building an index would buy, cost and take.  Nothing is written, no paid call is made."""
-    from plumbline.corpus.indexing import plan_index
+    from plumbline.corpus.index_plans import plan_index
 
     with working("index.plan", tenant) as (tools, run):
-        planned: dict[str, Any] = plan_index(tools, run, model=model, dimensions=dimensions)
+        planned: dict[str, Any] = plan_index(tools, run, model=model, dimensions=dimensions, batch=batch)
     if as_json:
         print_json(planned)
         return
@@ -88,10 +99,7 @@ def build(
     *,
     model: Model = None,
     dimensions: Dimensions = 0,
-    batch: Annotated[
-        bool,
-        typer.Option("--batch", help="Through the Batch API, at about half the price, within a day."),
-    ] = False,
+    batch: Batch = False,
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
@@ -182,7 +190,7 @@ def swap(
 @indexes.command()
 def back(*, yes: Yes = False, tenant: Tenant = None, as_json: Json = False) -> None:
     """Bring the index back that was in force before, completed by what was published since."""
-    from plumbline.corpus.indexing import plan_index
+    from plumbline.corpus.index_plans import plan_index
     from plumbline.corpus.swapping import bring_back, previous_index
     from plumbline.provenance.recording import recorded
 
@@ -268,6 +276,8 @@ def _show_plan(planned: dict[str, Any]) -> None:
     say_below(
         f"{counted(planned['to_buy'], 'embedding')} to buy, {counted(planned['tokens'], 'token')}: {price}"
     )
+    if planned["calls"]:
+        say_below(f"{counted(planned['calls'], 'request')}, where they are bought one by one")
     show_in_doubt(planned["in_doubt"])
     show_refusing_budgets(planned["refused_by"])
     table, graph = planned["bytes_of_vectors"] / _MEGABYTE, planned["bytes_of_graph"] / _MEGABYTE

@@ -23,12 +23,13 @@ from plumbline.corpus.indexing import lacks
 from plumbline.corpus.search import prepare, rank
 from plumbline.corpus.tokens import count
 from plumbline.corpus.versions import NoSuchIndex, Version, endpoint_for, version_of
-from plumbline.models import Door, Usage, endpoint_of
+from plumbline.models import Door, Endpoint, Spend, Usage, endpoint_of
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
 
 _FEW = 5
+_SEARCH = "search_query"
 
 
 class QuestionsUnusable(Fatal):
@@ -85,9 +86,7 @@ def compare_index(
     questions = read_questions(Path(queries) if queries else tools.settings.questions)
     with tools.db.transaction(run.tenant) as session:
         mine, theirs = _versions(session, index_id)
-        paths = sorted({path for question in questions for path in question.relevant})
-        there = {row["path"] for row in db.rows(session, "corpus/select_paths_known", paths=paths)}
-    asked = [question for question in questions if question.relevant & there]
+        asked = _answerable(session, questions)
     if not asked:
         raise QuestionsUnusable(
             "None of the documents that answer the questions is searchable: name a file of questions about your own "
@@ -113,6 +112,28 @@ def compare_index(
         **receipt,
         "worse_questions": [one.text for one in asked if one.id in receipt["worse"]],
     }
+
+
+def plan_comparison(tools: Tools, run: Run, endpoints: Sequence[Endpoint]) -> list[Spend]:
+    """
+    Return what asking the golden questions of these endpoints would come to, one by one.  Nothing is sent or written.
+
+    Raises:
+        PriceUnknown: One of the models has no price, and there is something to ask it.
+        QuestionsUnusable: The file of golden questions cannot be read.
+    """
+    questions = read_questions(tools.settings.questions)
+    with tools.db.transaction(run.tenant) as session:
+        asked = _answerable(session, questions)
+    planned = []
+    for endpoint in endpoints:
+        door = Door(tools, run, endpoint=endpoint, planning=True)
+        sent = [door.minimise(question.text) for question in asked]
+        keys = {door.key(_SEARCH, text): count(text) for text in sent}
+        missing = door.unanswered(list(keys))
+        if missing:
+            planned.append(door.plan(_SEARCH, [[tokens for key, tokens in keys.items() if key in missing]]))
+    return planned
 
 
 def read_questions(path: Path) -> list[Question]:
@@ -162,6 +183,13 @@ def overlap(before: Sequence[Found], after: Sequence[Found]) -> float:
         for old, new in zip(before, after, strict=True)
     ]
     return sum(shares) / max(1, len(shares))
+
+
+def _answerable(session: db.Session, questions: Sequence[Question]) -> list[Question]:
+    """Those questions of whose documents at least one is searchable."""
+    paths = sorted({path for question in questions for path in question.relevant})
+    there = {row["path"] for row in db.rows(session, "corpus/select_paths_known", paths=paths)}
+    return [question for question in questions if question.relevant & there]
 
 
 def _kept(asked: Sequence[Question], old: Sequence[Found], new: Sequence[Found]) -> dict[str, Any]:
@@ -231,7 +259,7 @@ def _ask(
 ) -> tuple[list[Found], Usage]:
     door = Door(tools, run, endpoint=endpoint_for(tools, version))
     # In full requests; each search then finds its answer.
-    with door.embedding(use="search_query") as stream:
+    with door.embedding(use=_SEARCH) as stream:
         for question in questions:
             stream.add(question.text, count(door.minimise(question.text)))
     base = endpoint_of(tools.settings, tools.provider)

@@ -1,9 +1,8 @@
 """
-Another index beside the one in force: planned, and built page by page, while searches and ingestions go on.
+Another index beside the one in force: built page by page, while searches and ingestions go on.
 
 Promises:
 
-- A plan costs nothing and writes nothing.
 - A page is bought, and then kept in one transaction.  Whatever kills a build, the next one buys only what is missing:
   answers that were bought and not yet kept are not swept for a day, and those that are kept, as long as the version is.
 - The index in force is not touched before `plumbline.corpus.swapping.swap_index`.
@@ -14,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -25,18 +23,10 @@ from plumbline.core.errors import Fatal
 from plumbline.core.memory import cycles_sought_rarely
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
-from plumbline.corpus.planning import priced, want
+from plumbline.corpus.index_plans import PAGE, wanted_index
 from plumbline.corpus.preparing import EMBED_CHUNK
-from plumbline.corpus.versions import (
-    NoSuchIndex,
-    Version,
-    endpoint_for,
-    endpoint_in_force,
-    known,
-    opened,
-    version_of,
-)
-from plumbline.models import Door, Endpoint, PriceUnknown, refusing_budgets, with_model
+from plumbline.corpus.versions import NoSuchIndex, Version, endpoint_for, opened
+from plumbline.models import Door
 from plumbline.models.batches import Work, open_plans, turn
 
 if TYPE_CHECKING:
@@ -45,87 +35,17 @@ if TYPE_CHECKING:
     from plumbline.core.db import Session
     from plumbline.models import TextStream
 
-PAGE = 1_000
-"""Chunks that are bought, and then kept in one transaction."""
-
 MOST_ROUNDS = 5
 """So often is caught up with what was published meanwhile, before somebody is told."""
 
 INSERTING, BUILDING = 8.6, 2.5
 """Milliseconds that a vector costs a graph: one that is inserted, and one of many of which it is built."""
 
-_ROW, _LINK, _HEAD = 100, 300, 84
-"""Bytes beside a vector: in its row; in the graph for its neighbours (m = 24), and for itself."""
-_BLOCK = 8_150
-
 Progress = Callable[[str], None]
-
-
-class NoIndexNamed(Fatal):
-    """Neither a model nor dimensions were named, and it is not clear which index is meant."""
-
-
-class InForceAlready(Fatal):
-    """The index that was asked for is the one that searches use."""
 
 
 class Overtaken(Fatal):
     """Chunks are published faster than their vectors are bought, or their answers do not last."""
-
-
-def plan_index(
-    tools: Tools,
-    run: Run,
-    *,
-    model: str | None = None,
-    dimensions: int = 0,
-    index_id: int | None = None,
-) -> Receipt:
-    """
-    Return what building an index would buy and cost (USD), and the bytes that it would take.  Nothing is written.
-
-    `cost_batch_usd` is what the Batch API would take for it, within a day; None where it has no price.
-    `refused_by` are the budgets that have no room for it; `in_doubt` is what a person decides about first.
-    Without `model` it is the one that answers now, without `dimensions` they are the model's own; with neither, what is
-    in the making is meant, or the version `index_id`.
-    What the version has already is not bought again.  Where the model has no price, `cost_usd` is None and `remark`
-    says so.
-
-    Raises:
-        NoIndexNamed: Nothing says which index is meant.
-        InForceAlready: It is in force.
-    """
-    endpoint, version = _wanted(tools, run, model, dimensions or None, index_id)
-    door = Door(tools, run, endpoint=endpoint, planning=True)
-    wanted: dict[bytes, int] = {}
-    missing = 0
-    with tools.db.transaction(run.tenant) as session:
-        corpus = db.rows(session, "corpus/count_corpus", dimensions=endpoint.dimensions)[0]
-        for chunks in _lacking(session, version):
-            want(door, dict(priced(door, row["text"], row["tokens"]) for row in chunks), wanted)
-            missing += len(chunks)
-    tokens = sum(wanted.values())
-    cost, remark = _cost(door, tokens)
-    in_batches, _ = _cost(door, tokens, in_batches=True)
-    room = storage(corpus["chunks"], endpoint.dimensions)
-    return {
-        "index_id": version["index_id"] if version else None,
-        "model": endpoint.model,
-        "dimensions": endpoint.dimensions,
-        "answered_by": endpoint.label,
-        "chunks": corpus["chunks"],
-        "missing": missing,
-        "to_buy": len(wanted),
-        "in_doubt": door.in_doubt(wanted),
-        "tokens": tokens,
-        "cost_usd": cost,
-        "cost_batch_usd": in_batches,
-        "refused_by": _refused_by(tools, run, cost),
-        "remark": remark,
-        "graph": corpus["graph"],
-        "bytes_of_vectors": room[0],
-        "bytes_of_graph": room[1] if corpus["graph"] else 0,
-    }
 
 
 def build_index(
@@ -149,7 +69,7 @@ def build_index(
         PriceUnknown: The model has no price, so that nothing may be bought from it.
         Overtaken: Chunks were published again and again meanwhile.
     """
-    endpoint, _ = _wanted(tools, run, model, dimensions or None, None)
+    endpoint, _ = wanted_index(tools, run, model, dimensions or None, None)
     version = opened(tools, run, endpoint.model, endpoint.dimensions)
     batches: Receipt = {}
     if in_batches:
@@ -183,7 +103,7 @@ def plan_batches(
     """
     if not batch:
         return {"plan_ids": []}
-    endpoint, _ = _wanted(tools, run, model, dimensions or None, None)
+    endpoint, _ = wanted_index(tools, run, model, dimensions or None, None)
     version = opened(tools, run, endpoint.model, endpoint.dimensions)
     plan_ids, left = _planned(tools, run, version)
     return {"plan_ids": [str(plan_id) for plan_id in plan_ids], **left}
@@ -276,14 +196,6 @@ def lacks(session: Session, version: Version) -> int:
     return int(found["missing"]) if found else 0
 
 
-def storage(vectors: int, dimensions: int) -> tuple[int, int]:
-    """Return about how many bytes so many vectors take: their table with its key, and their graph.  Pure."""
-    row, entry = 2 * dimensions + _ROW, 2 * dimensions + _HEAD + _LINK
-    table = _BLOCK // max(1, _BLOCK // row) if row < _BLOCK else row
-    graph = _BLOCK // max(1, _BLOCK // entry)
-    return vectors * (table + 40), vectors * graph
-
-
 def worth_dropping(added: int, there: int) -> bool:
     """Whether a graph of so many vectors that takes in so many more is built anew for less than that.  Pure."""
     return added * INSERTING > (there + added) * BUILDING
@@ -296,62 +208,6 @@ def _while_it_is_there(version: Version) -> Iterator[None]:
         yield
     except UndefinedTable as error:
         raise NoSuchIndex(f"The table of index {version['index_id']} was dropped.") from error
-
-
-def _wanted(
-    tools: Tools, run: Run, model: str | None, dimensions: int | None, index_id: int | None
-) -> tuple[Endpoint, DictRow | None]:
-    """Which index is meant: its endpoint, and its row, if there is one."""
-    if index_id is not None:
-        with tools.db.transaction(run.tenant) as session:
-            asked = version_of(session, index_id)
-        return endpoint_for(tools, asked), asked
-    if model is None and dimensions is None:
-        making = _only_one_in_the_making(tools, run)
-        return endpoint_for(tools, making), making
-    endpoint = with_model(endpoint_in_force(tools, run), model, dimensions)
-    version = known(tools, run, endpoint.model, endpoint.dimensions)
-    if version is not None and version["state"] == "in_force":
-        raise InForceAlready(
-            f"{endpoint.model} with {endpoint.dimensions} dimensions is in force: it is index {version['index_id']}."
-        )
-    return endpoint, version
-
-
-def _only_one_in_the_making(tools: Tools, run: Run) -> DictRow:
-    with tools.db.transaction(run.tenant) as session:
-        making = db.rows(session, "corpus/select_making")
-    if len(making) != 1:
-        found = ", ".join(f"{row['model']} ({row['dimensions']})" for row in making) or "none"
-        raise NoIndexNamed(f"Say which index: --model and --dimensions. In the making: {found}.")
-    return making[0]
-
-
-def _lacking(session: Session, version: DictRow | None) -> Iterator[list[DictRow]]:
-    """The chunks that a version lacks, page by page; all of them where there is none."""
-    after = UUID(int=0)
-    while True:
-        if version is None:
-            chunks = db.rows(session, "corpus/select_texts", after=after, page=PAGE)
-        else:
-            query = db.on_embeddings("corpus/select_vectors_missing", version["table_name"])
-            chunks = session.execute(query, {"after": after, "page": PAGE}).fetchall()
-        if not chunks:
-            return
-        yield chunks
-        after = chunks[-1]["chunk_id"]
-
-
-def _cost(door: Door, tokens: int, *, in_batches: bool = False) -> tuple[float | None, str]:
-    try:
-        return float(door.estimate(tokens, in_batches=in_batches).quantize(Decimal("0.000000001"))), ""
-    except PriceUnknown as error:
-        return None, str(error)
-
-
-def _refused_by(tools: Tools, run: Run, cost: float | None) -> list[Receipt]:
-    found = refusing_budgets(tools.db, run, EMBED_CHUNK, Decimal(str(cost or 0)))
-    return [refusal.as_receipt() for refusal in found]
 
 
 def _state(tools: Tools, run: Run, version: Version) -> tuple[DictRow, int]:

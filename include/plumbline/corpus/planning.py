@@ -108,6 +108,8 @@ def plan_spend(
     nothing is read.  Of a source that is no folder, `plan_only` counts what was there when it was last looked at; for
     an approval it is looked at first, and what was found then is what the run goes on with: `refreshed`.
 
+    `price_usd` is what it would cost, `does` what for, in words.
+
     Raises:
         Misconfigured: The setting is no amount.
         PriceUnknown: The model has no price, so that nothing may be bought from it.
@@ -123,10 +125,18 @@ def plan_spend(
     plan = plan_ingestion(tools, run, folder=folder, source=source)
     # Names of files are no business of whoever approves, and a receipt is small.
     del plan["refusals"]
-    if above is not None and not plan_only:
-        said["needs_approval"] = Decimal(str(plan["cost_usd"])) > above
-        said["approve_above_usd"] = f"{above:f}"
-    return {**said, **plan}
+    price = Decimal(str(plan["cost_usd"]))
+    does = f"read {plan['to_store']:,} new or changed files of `{plan['location']}` for the tenant `{run.tenant}`"
+    return {**said, **plan, "does": does, **to_approve(price, above, plan_only=plan_only)}
+
+
+def to_approve(price: Decimal, above: Decimal | None, *, plan_only: bool) -> Receipt:
+    """Return whether a person is to approve of a price in US dollars, asked where it is above another.  Pure."""
+    return {
+        "price_usd": f"{price:f}",
+        "needs_approval": above is not None and not plan_only and price > above,
+        "approve_above_usd": None if above is None else f"{above:f}",
+    }
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from plumbline.core.env_files import read_env_file
 from plumbline.core.settings import PROJECT_ROOT, Settings
@@ -43,6 +44,7 @@ _FINISHED = ("success", "failed")
 # What a step raises in the place of an error of ours that no retry can help.
 _FOR_PEOPLE = ("AirflowFailException",)
 _DONE = frozenset({"success", "skipped", "removed"})
+_ASKS = "awaiting_input"
 _LOST = frozenset({"failed", "upstream_failed"})
 _NEXT = """
 Next, after `. .venv/bin/activate`:
@@ -146,6 +148,7 @@ def task_line(tasks: Sequence[Mapping[str, Any]]) -> str:
     lost = sorted({task["task_id"] for task in tasks if task["state"] in _LOST | {"up_for_retry"}})
     words = [f"{done} of {len(tasks)} tasks done"]
     words += [f"at work: {', '.join(at_work)}"] if at_work else []
+    words += ["waiting for your approval"] if states[_ASKS] else []
     words += [f"in trouble: {', '.join(lost)}"] if lost else []
     return "; ".join(words)
 
@@ -211,7 +214,14 @@ def _ingest(installation: Installation, folder: Path) -> str:
             _follow(installation, api, run_id, progress)
         if (state := api.run(DAG, run_id)["state"]) != "success":
             raise RunFailed(_failure(installation, api, run_id, state))
+        if was_rejected(api.tasks(DAG, run_id)):
+            raise RunFailed("The run was not approved: nothing was bought, and nothing was changed.")
     return run_id
+
+
+def was_rejected(tasks: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a run ended because a person said no to what it would spend, or nobody said yes.  Pure."""
+    return any(task["task_id"] == "scan_source" and task["state"] == "skipped" for task in tasks)
 
 
 def reads(run: Mapping[str, Any], folder: Path, inbox: str | None) -> bool:
@@ -289,6 +299,14 @@ def _follow(installation: Installation, api: AirflowApi, run_id: str, progress: 
                 told.add(attempt)
                 progress.tell(
                     f"{task['task_id']} will be tried again: {_words_of(installation, run_id, task)[0]}"
+                )
+            if task["state"] == _ASKS and attempt not in told:
+                told.add(attempt)
+                page = (
+                    f"{api.address}/dags/{DAG}/runs/{quote(run_id)}/tasks/{task['task_id']}/required_actions"
+                )
+                progress.tell(
+                    f"its price is above PLUMBLINE_APPROVE_ABOVE_USD: approve or reject it at {page}"
                 )
         installation.check_alive()
         if time.monotonic() - moved > _STILL_SECONDS:

@@ -13,7 +13,8 @@ from plumbline.core.connections import Connection
 from plumbline.core.receipts import Run
 from plumbline.corpus import indexing, renewing, swapping
 from plumbline.corpus.comparing import NotComparable, QuestionsUnusable, compare_index
-from plumbline.corpus.indexing import InForceAlready, NoIndexNamed, build_index, plan_index
+from plumbline.corpus.index_plans import InForceAlready, NoIndexNamed, plan_index
+from plumbline.corpus.indexing import build_index
 from plumbline.corpus.planning import plan_ingestion
 from plumbline.corpus.preparing import Superseded, prepare_documents
 from plumbline.corpus.publishing import build_search_indexes

@@ -26,6 +26,7 @@ from plumbline.embedded.demo import (
     reads,
     run_demo,
     task_line,
+    was_rejected,
 )
 from plumbline.embedded.home import Home
 from plumbline.embedded.services import Installation
@@ -53,6 +54,16 @@ def test_progress_names_tasks_in_trouble():
     """A task that waits for its next try is no secret."""
     assert "0 of 1 tasks done; in trouble: scan" == task_line([a_task("scan", "up_for_retry")])
     assert "waiting for the scheduler" == task_line([])
+
+
+def test_a_run_that_waits_for_a_person_says_so_and_one_that_was_rejected_is_known():
+    """Whoever watches the terminal learns what the run waits for, and why nothing came of it."""
+    waiting = [a_task("approve_spend", "awaiting_input"), a_task("scan_source", None)]
+    rejected = [a_task("approve_spend", "success"), a_task("scan_source", "skipped")]
+
+    assert "0 of 2 tasks done; waiting for your approval" == task_line(waiting)
+    assert [False, True] == [was_rejected(tasks) for tasks in (waiting, rejected)]
+    assert not was_rejected([a_task("approve_spend", "success"), a_task("scan_source", "success")])
 
 
 def test_the_record_of_a_demo_holds_its_figures_and_nothing_else():
@@ -289,6 +300,19 @@ def test_a_large_folder_may_take_as_long_as_it_takes(rehearsal: Rehearsal, an_ho
         demo._follow(rehearsal, airflow, "r", progress)
 
     assert [] == airflow.looks
+
+
+def test_a_run_that_waits_for_a_person_names_the_page_once(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """A silent terminal would look as if it hung."""
+    monkeypatch.setattr(demo, "_LOOK_SECONDS", 0.0)
+
+    with Progress("run") as progress:
+        demo._follow(rehearsal, Airflow("awaiting_input", "awaiting_input", "running"), "r", progress)
+
+    page = "http://127.0.0.1:8080/dags/ingest_documents/runs/r/tasks/prepare/required_actions"
+    assert 1 == capsys.readouterr().out.count(page)
 
 
 def test_a_run_that_stands_still_for_an_hour_is_said_so(rehearsal: Rehearsal, an_hour_a_look: None):

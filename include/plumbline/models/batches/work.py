@@ -68,7 +68,7 @@ class Work:
         if batch["endpoint"] != self.endpoint.name:
             raise BatchNotOurs(
                 f"Batch {batch['batch_id']} is at {batch['endpoint']}, and the connection plumbline_openai names "
-                f"{self.endpoint.name}: set it back until the batch has landed, or cancel it there."
+                f"{self.endpoint.name}: set it back until the batch has landed."
             )
         return replace(
             self.endpoint,
