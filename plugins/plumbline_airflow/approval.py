@@ -158,16 +158,6 @@ def _prices(plan: Mapping[str, Any]) -> Iterator[str]:
 
 def spend_question(plan: Mapping[str, Any], subject: str, subject_id: str) -> Question:
     """Return the same question as the human queue asks it, with the figures of the plan.  Pure."""
-    figures = (
-        "price_usd",
-        "cost_usd",
-        "cost_batch_usd",
-        "calls",
-        "to_buy",
-        "tokens",
-        "answered_by",
-        "approve_above_usd",
-    )
     return Question(
         kind="spend_approval",
         reason="budget_short" if plan["refused_by"] else "above_limit",

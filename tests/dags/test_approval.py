@@ -248,8 +248,10 @@ def test_a_source_waits_for_a_person_as_a_folder_does(
     assert (0, 0) == session.execute(STORED).fetchone()
 
 
-@pytest.mark.usefixtures("inbox", "session")
-def test_a_run_that_costs_less_asks_nobody(run_dag: RunDag, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("inbox")
+def test_a_run_that_costs_less_asks_nobody(
+    run_dag: RunDag, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The hourly run goes on by itself as long as it is cheap."""
     monkeypatch.setenv("PLUMBLINE_APPROVE_ABOVE_USD", "100")
 
