@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
 
+from plumbline.core.tools import Tools
 from plumbline.embedded.scratch import Scratch
 from plumbline.localmodel.testing import RunningServer
+from plumbline.models import set_budgets, subject
+from plumbline.models.batches import Work, advancing
 
 RunDag = Callable[..., Any]
 STATES = "select index_id, dimensions, state from corpus.vector_index order by 1"
@@ -111,3 +116,39 @@ def test_the_trigger_carries_ids_only_and_fires_again_when_it_runs_twice(
     fired = [asyncio.run(first(made)) for made in (trigger, BatchTrigger(**stored))]
     assert [{"plan_ids": [plan_id]}] * 2 == fired
     assert [(0,)] == session.execute("select count(*) from ledger.batch").fetchall()
+
+
+@pytest.mark.usefixtures("ingested")
+def test_a_task_without_room_for_what_expired_fails_and_goes_on_when_it_is_cleared(
+    run_dag: RunDag,
+    session: psycopg.Connection[Any],
+    model_server: RunningServer,
+    tools: Tools,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing of the plan is lost, and no file is left, while it waits for a person to make room."""
+    session.execute(
+        "insert into ledger.price values ('local-wordllama', 'batch', 'input', '2026-02-01', 1, 'the tests')"
+    )
+    everything, resubmit = subject("everything", None), advancing.resubmit
+
+    def without_room(work: Work, batch_id: UUID) -> UUID | None:
+        set_budgets(tools, "main", everything, {"month": Decimal(0)}, by="the tests")
+        return resubmit(work, batch_id)
+
+    monkeypatch.setattr(advancing, "resubmit", without_room)
+    model_server.fault("batch_expire", lines=0)
+    assert str(run_dag("rebuild_index", dimensions=128, batch=True).state) == "failed"
+
+    assert [("planned",)] == session.execute("select state from ledger.batch_plan").fetchall()
+    assert [("expired",)] == session.execute("select left_as from ledger.batch_line").fetchall()
+    assert 0 == model_server.meter()["files"]["count"]
+
+    monkeypatch.setattr(advancing, "resubmit", resubmit)
+    set_budgets(tools, "main", everything, {"month": Decimal(1)}, by="the tests")
+    assert str(run_dag("rebuild_index", dimensions=128, batch=True).state) == "success"
+
+    assert [("done",)] == session.execute("select distinct state from ledger.batch_plan").fetchall()
+    assert [("expired", 1), ("settled", 1)] == session.execute(
+        "select state, count(*) from ledger.call where batch_id is not null group by state order by state"
+    ).fetchall()

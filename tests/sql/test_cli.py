@@ -22,7 +22,7 @@ from plumbline.core.tools import Tools
 from plumbline.corpus.ingesting import load
 from plumbline.embedded.scratch import PSEUDONYMS, Scratch
 from plumbline.localmodel.testing import RunningServer
-from plumbline.models import Door
+from plumbline.models import BudgetExhausted, Door
 from plumbline.models.batches import Work, advance
 
 Done = subprocess.CompletedProcess[str]
@@ -701,6 +701,36 @@ def test_a_used_up_rate_limit_says_when_to_come_back(
     assert 0 == model_server.meter()["repeated_inputs"]
 
 
+def test_expired_lines_that_wait_for_a_budget_are_shown_and_given_up(
+    plumbline: Callable[..., Done], tools: Tools, run: Run, scratch: Scratch, database: str
+) -> None:
+    """By whoever decides that nobody needs them any more."""
+    with psycopg.connect(scratch.server.admin_url(database), autocommit=True) as admin:
+        admin.execute(
+            "insert into ledger.price values ('local-wordllama', 'batch', 'input', '2026-02-01', 1, 'the tests')"
+        )
+        with Door(tools, run).embedding_batch("embed_chunk") as planned:
+            planned.add("Some text", 2)
+        assert plumbline("budget", "set", "everything", "--month", "0").returncode == 0
+        admin.execute("update ledger.call set state = 'expired', cost_usd = 0, ended_at = now()")
+        admin.execute("update ledger.batch_line set left_as = 'expired'")
+        admin.execute(
+            "update ledger.batch set state = 'landed', cleaned_at = now(), cost_usd = 0, provider_batch_id = 'b', "
+            "settled = 0, refused = 0, failed = 0, expired = 1, unknown = 0"
+        )
+    batch = str(planned.parts[0].batch_id)
+    with pytest.raises(BudgetExhausted, match="expired and wait"):
+        advance(Work.of(tools, run.tenant), planned.plan_id)
+
+    assert batch in plumbline("batches").stdout
+    assert "1 expired line to be asked for again" in plumbline("batches", "show", batch).stdout
+    assert "1 line given up" in plumbline("batches", "give-up", batch).stdout
+    assert "No batch is under way." in plumbline("batches").stdout
+    with psycopg.connect(scratch.server.admin_url(database)) as admin:
+        left = admin.execute("select (select count(*) from ledger.batch_key), state from ledger.batch_plan")
+        assert [(0, "done")] == left.fetchall()
+
+
 def test_batches_are_listed_shown_and_cancelled(
     plumbline: Callable[..., Done], tools: Tools, run: Run
 ) -> None:
@@ -722,5 +752,6 @@ def test_batches_are_listed_shown_and_cancelled(
     assert "1 failed" in shown.stdout
     assert "It was cancelled before it was submitted. It was not billed." in shown.stdout
     assert "ended already" in plumbline("batches", "cancel", batch).stdout
+    assert "None of its lines waits" in plumbline("batches", "give-up", batch).stdout
     unknown = plumbline("batches", "show", str(run.run_id))
     assert (1, True) == (unknown.returncode, "There is no batch" in unknown.stderr)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from plumbline.models.batches import BatchRow
 
 batches = typer.Typer(
-    invoke_without_command=True, help="Batches at the provider: list those under way, show one, cancel it."
+    invoke_without_command=True,
+    help="Batches at the provider: list those under way, show one, cancel it, give up what expired.",
 )
 app.add_typer(batches, name="batches")
 
@@ -82,6 +83,22 @@ def cancel(batch: Batch, *, tenant: Tenant = None, as_json: Json = False) -> Non
         console.print("It has ended already.")
 
 
+@batches.command("give-up")
+def give_up(batch: Batch, *, tenant: Tenant = None, as_json: Json = False) -> None:
+    """Give up lines that expired and wait for room in a budget; whoever needs them may buy them anew."""
+    from plumbline.models.batches import Work
+    from plumbline.models.batches import give_up as give_up_lines
+
+    with working("batches.give_up", tenant) as (tools, run):
+        lines = give_up_lines(Work.of(tools, run.tenant), batch)
+    if as_json:
+        print_json({"batch_id": batch, "lines": lines})
+    elif lines:
+        console.print(f"{counted(lines, 'line')} given up; whoever needs them may buy them anew.")
+    else:
+        console.print("None of its lines waits to be asked for again.")
+
+
 def _table(found: list[BatchRow]) -> Table:
     table = Table("batch", "part", "use", "lines", "state", "provider", "cost", "waiting since", box=None)
     for batch in found:
@@ -118,6 +135,11 @@ def _show(batch: BatchRow) -> None:
             "doubled lines": batch.doubled,
         }
         say_below(", ".join(f"{count:,} {end}" for end, count in ends.items() if count))
+    if batch.waiting:
+        say_below(
+            f"{counted(batch.waiting, 'expired line')} to be asked for again: there was no room in a budget; "
+            f"`plumbline batches give-up {batch.batch_id}` gives up what waits"
+        )
     if batch.unknown:
         say_below("`plumbline calls unknown` lists the calls of which nothing was heard")
     if batch.cancel_asked_at:

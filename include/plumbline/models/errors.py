@@ -29,6 +29,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Self
 
 from plumbline.core.clock import now
 from plumbline.core.errors import Fatal, Later, Passing
@@ -79,6 +80,11 @@ class BudgetExhausted(Fatal):
             f"{usd(reserved)} reserved, and the call may cost {usd(needed)}. Nothing was sent. The budget begins anew "
             f"on {ends_at:%Y-%m-%d} at 00:00 UTC; `plumbline budget set` raises it."
         )
+
+    def adding(self, sentence: str) -> Self:
+        """Say a sentence more; return the error."""
+        self.args = (f"{self} {sentence}",)
+        return self
 
 
 def usd(amount: Decimal) -> str:

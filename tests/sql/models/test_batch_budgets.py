@@ -26,7 +26,20 @@ from plumbline.core.connections import Connection
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
 from plumbline.models import BudgetExhausted, ChatRequest, Door, Message, list_unknown, release_call
-from plumbline.models.batches import BatchPlan, Progress, Work, advance, landing
+from plumbline.models.batches import (
+    BatchPlan,
+    Progress,
+    Work,
+    advance,
+    give_up,
+    landing,
+    list_batches,
+    open_plans,
+    progress,
+    turn,
+    watch,
+)
+from plumbline.models.batches.ending import resubmit
 from plumbline.models.batches.landing import land
 from plumbline.models.batches.polling import look
 from plumbline.models.batches.submitting import submit
@@ -37,6 +50,11 @@ from plumbline.provenance.checks import perform
 USE = "classify_ticket"
 PRICE = Decimal("0.0000003")
 """Of a line: 100 tokens in at 0.002 USD a million, and 10 out at 0.01."""
+
+
+def question(number: int) -> ChatRequest:
+    """A question whose answer may cost more than three times what it will."""
+    return ChatRequest((Message("user", f"Ticket {number}"),), 100)
 
 
 @dataclass(frozen=True)
@@ -54,7 +72,7 @@ class Bench:
         ((before,),) = self.book.rows("select count(*) from ledger.call")
         with self.door.chat_batch(USE) as planned:
             for number, user in enumerate(users, before):
-                planned.ask(ChatRequest((Message("user", f"Ticket {number}"),), 10), user=user)
+                planned.ask(question(number), user=user)
         return planned
 
     def limit(self, scope: str = "everything", name: str | None = None, /, **caps: Any) -> None:
@@ -130,6 +148,7 @@ def test_a_budget_set_while_a_batch_is_open_counts_it(bench: Bench) -> None:
 
     bench.finish(planned)
 
+    assert [] == bench.broken()
     assert bench.amounts() == bench.amounts(period="day") == bench.amounts("use", USE) == (4 * PRICE, 0)
     assert bench.amounts("project", "another") == (0, 0)
     assert [] == bench.broken()
@@ -370,4 +389,85 @@ def test_batches_that_land_while_budgets_are_set_lose_no_line_and_wait_for_nobod
         assert (24 * PRICE, 0) == bench.amounts(period=period) == bench.amounts("use", USE, period)
         for user in users:
             assert (8 * PRICE, 0) == bench.amounts("user", user, period)
+    assert [] == bench.broken()
+
+
+def one_expires(lines: list[Line]) -> tuple[list[Any], list[Any], str]:
+    """Answer all lines of a batch but the first."""
+    return [answered(line) for line in lines[1:]], [failed(lines[0], "batch_expired")], "expired"
+
+
+def test_what_expired_waits_for_room_in_a_budget_and_what_landed_does_not_wait_for_it(bench: Bench) -> None:
+    """Files are deleted, answers kept, nothing of the plan is lost; whoever starts again when there is room goes on."""
+    bench.provider.answer = one_expires
+    planned = bench.plan("u-1", "u-2", "u-3")
+    bench.limit(month=0)
+
+    for _ in range(2):
+        with pytest.raises(BudgetExhausted, match=rf"plumbline batches give-up {planned.parts[0].batch_id}"):
+            turn(bench.work, [planned.plan_id])
+
+    assert {} == bench.provider.files
+    assert {"settled": 2, "expired": 1} == bench.book.states()
+    assert {"settled": 2, "expired": 1} == progress(bench.work, planned.plan_id).lines
+    assert bench.standing().refused
+    assert (2, [1]) == (
+        bench.book.answers,
+        [batch.waiting for batch in list_batches(bench.tools.db, "main")],
+    )
+    assert [planned.plan_id] == open_plans(bench.tools.db, "main", bench.door.endpoint.for_chat(), USE)
+    with pytest.raises(BudgetExhausted):
+        bench.plan(None)
+
+    bench.provider.answer = all_answered
+    bench.limit(month=1)
+    assert turn(bench.work, [planned.plan_id])["done"]
+
+    assert {"settled": 3, "expired": 1} == bench.book.states()
+    assert (3 * PRICE, 0) == bench.amounts()
+    assert [] == list_batches(bench.tools.db, "main")
+    assert [] == bench.broken()
+
+
+def test_a_person_gives_up_what_waits_for_room(bench: Bench) -> None:
+    """The plan is done, and whoever needs the answers may buy them anew."""
+    bench.provider.answer = one_expires
+    planned = bench.plan("u-1", "u-2")
+    batch_id = planned.parts[0].batch_id
+    bench.limit(month=0)
+    with pytest.raises(BudgetExhausted):
+        advance(bench.work, planned.plan_id)
+
+    assert (1, 0) == (give_up(bench.work, batch_id), give_up(bench.work, batch_id))
+
+    assert turn(bench.work, [planned.plan_id])["done"]
+    assert [(0,)] == bench.book.rows("select count(*) from ledger.batch_key")
+    remove_budgets(bench.tools, "main", subject("everything", None), ["month"], by="the tests")
+    with bench.door.chat_batch(USE) as again:
+        for number in range(2):
+            again.ask(question(number))
+    assert (1, 1) == (again.lines, again.answered)
+
+
+def test_while_other_batches_are_under_way_nothing_fails_for_want_of_room(bench: Bench) -> None:
+    """They may cost less than is reserved for them, and then there is room."""
+    bench.provider.answer = one_expires
+    first, second = bench.plan(None, None, None, None), bench.plan(None)
+    submit(bench.work, first.parts[0].batch_id)
+    look(bench.work, first.parts[0].batch_id)
+    bench.provider.ready = False
+    # As much as two lines have cost, and two others may cost.
+    bench.limit(month=2 * PRICE + bench.planned() / 5 * 2)
+
+    assert not turn(bench.work, [first.plan_id, second.plan_id])["done"]
+    assert {"settled": 2, "expired": 1, "sent": 2} == bench.book.states()
+    assert not watch(bench.work, first.plan_id)
+    with pytest.raises(BudgetExhausted):
+        resubmit(bench.work, first.parts[0].batch_id)
+
+    bench.provider.answer = all_answered
+    bench.provider.ready = True
+    assert watch(bench.work, first.plan_id)
+    assert turn(bench.work, [first.plan_id, second.plan_id])["done"]
+    assert {"settled": 5, "expired": 1} == bench.book.states()
     assert [] == bench.broken()

@@ -23,6 +23,7 @@ from plumbline.models.batches.landing import STATES, land
 from plumbline.models.batches.polling import look
 from plumbline.models.batches.submitting import submit
 from plumbline.models.batches.work import NoSuchBatch, Work
+from plumbline.models.errors import BudgetExhausted
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
@@ -55,20 +56,28 @@ def advance(work: Work, plan_id: UUID) -> Progress:
 
     Raises:
         NoSuchBatch: There is no such plan.
+        BudgetExhausted: What expired cannot be asked for again, and nothing else of the plan is under way.
         PlumblineError: As drawn in `plumbline.models.errors`; the next turn goes on.
     """
+    no_room: BudgetExhausted | None = None
     for _ in range(_STEPS):
+        no_room = None
         before = [_standing(batch) for batch in batches_of(work, plan_id)]
         failures: list[PlumblineError] = []
         for batch in batches_of(work, plan_id):
             try:
                 _take_steps(work, batch["batch_id"])
+            except BudgetExhausted as refused:
+                no_room = refused
             except PlumblineError as error:
                 failures.append(error)
         if failures:
             raise next((error for error in failures if isinstance(error, Fatal)), failures[0])
         if before == [_standing(batch) for batch in batches_of(work, plan_id)]:
             break
+    # While another batch of the plan is under way there may yet be room: it may cost less than is reserved for it.
+    if no_room is not None and all(batch["cleaned_at"] for batch in batches_of(work, plan_id)):
+        raise no_room
     return progress(work, plan_id)
 
 
@@ -78,9 +87,15 @@ def turn(work: Work, plan_ids: Sequence[UUID]) -> Receipt:
     how their lines stand.
 
     Raises:
+        BudgetExhausted: What expired cannot be asked for again, and nothing else of these plans is under way.
         PlumblineError: As drawn in `plumbline.models.errors`; the next turn goes on.
     """
-    found = [advance(work, plan_id) for plan_id in plan_ids]
+    found, no_room = _advance_all(work, plan_ids)
+    if len(plan_ids) > len(no_room) > 0:
+        # What of the other plans has landed since may have left room.
+        found, no_room = _advance_all(work, plan_ids)
+    if no_room and sum(not one.done for one in found) == len(no_room):
+        raise no_room[0]
     lines: Counter[str] = Counter()
     for one in found:
         lines.update(one.lines)
@@ -94,6 +109,18 @@ def turn(work: Work, plan_ids: Sequence[UUID]) -> Receipt:
         "lines": dict(lines),
         "batch_cost_usd": f"{sum((one.cost_usd for one in found), start=Decimal(0)):f}",
     }
+
+
+def _advance_all(work: Work, plan_ids: Sequence[UUID]) -> tuple[list[Progress], list[BudgetExhausted]]:
+    found: list[Progress] = []
+    no_room: list[BudgetExhausted] = []
+    for plan_id in plan_ids:
+        try:
+            found.append(advance(work, plan_id))
+        except BudgetExhausted as refused:
+            no_room.append(refused)
+            found.append(progress(work, plan_id))
+    return found, no_room
 
 
 def _sweep(work: Work) -> None:
@@ -170,13 +197,19 @@ def _take_steps(work: Work, batch_id: UUID) -> None:
     elif state == "ended":
         land(work, batch_id)
     else:
-        resubmit(work, batch_id)
+        try:
+            resubmit(work, batch_id)
+        except BudgetExhausted:
+            # What has landed does not wait for money.
+            clean_up(work, batch_id)
+            raise
         clean_up(work, batch_id)
 
 
 def _is_due(batch: DictRow) -> bool:
     if batch["state"] in ("landed", "failed"):
-        return batch["cleaned_at"] is None or bool(batch["resubmits"])
+        # Expired lines of one that is cleaned up wait for room in a budget: until another batch has ended, at least.
+        return batch["cleaned_at"] is None
     return batch["state"] == "ended" or (batch["wait"] is not None and batch["wait"] <= 0)
 
 

@@ -13,8 +13,9 @@ from plumbline.models.batches import budgets
 from plumbline.models.batches import provider as at_provider
 from plumbline.models.batches.provider import Provider
 from plumbline.models.batches.work import Work
+from plumbline.models.errors import BudgetExhausted
 from plumbline.models.prices import PriceList
-from plumbline.models.reserving import RoomIsShort
+from plumbline.models.reserving import RoomIsShort, note_refusal
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
@@ -46,13 +47,37 @@ def resubmit(work: Work, batch_id: UUID) -> UUID | None:
     After the last attempt, or a cancellation, the lines are given up: whoever needs them may buy them anew.
 
     Raises:
-        BudgetExhausted: A budget has no room for them now; the next turn tries again.
+        BudgetExhausted: A budget has no room for them now; they wait, and whoever tries again goes on.
     """
     model = work.batch(batch_id)["model"]
     try:
-        return _resubmit(work, batch_id, model, alone=False)
-    except RoomIsShort:
-        return _resubmit(work, batch_id, model, alone=True)
+        try:
+            return _resubmit(work, batch_id, model, alone=False)
+        except RoomIsShort:
+            return _resubmit(work, batch_id, model, alone=True)
+    except BudgetExhausted as refused:
+        with work.database.transaction(work.tenant) as session:
+            note_refusal(session, refused)
+        raise refused.adding(
+            f"It is for lines of batch {batch_id} that expired and wait to be asked for again: start the same again "
+            f"when there is room, or give them up with `plumbline batches give-up {batch_id}`."
+        ) from None
+
+
+def give_up(work: Work, batch_id: UUID) -> int:
+    """
+    Give up the expired lines of a batch that wait to be asked for again, and return how many they were.
+
+    Whoever needs them may buy them anew.
+    """
+    work.batch(batch_id)
+    with work.database.transaction(work.tenant) as session:
+        batch = db.row(session, "batches/lock_batch", batch_id=batch_id)
+        expired = db.row(session, "batches/count_expired", batch_id=batch_id)
+        if batch is None or batch["state"] != "landed" or not expired:
+            return 0
+        _give_up(session, batch)
+        return int(expired["lines"])
 
 
 def _resubmit(work: Work, batch_id: UUID, model: str, *, alone: bool) -> UUID | None:
@@ -65,9 +90,14 @@ def _resubmit(work: Work, batch_id: UUID, model: str, *, alone: bool) -> UUID | 
         if not expired or not expired["lines"]:
             return None
         if batch["attempt"] >= MOST_ATTEMPTS or batch["cancel_asked_at"] is not None:
-            db.run(session, "batches/delete_expired", batch_id=batch_id)
+            _give_up(session, batch)
             return None
         return _move(session, batch, expired, limited=limited, alone=alone)
+
+
+def _give_up(session: Session, batch: DictRow) -> None:
+    db.run(session, "batches/delete_expired", batch_id=batch["batch_id"])
+    db.run(session, "batches/update_plan_done", plan_id=batch["plan_id"])
 
 
 def _move(session: Session, batch: DictRow, expired: DictRow, *, limited: bool, alone: bool) -> UUID:

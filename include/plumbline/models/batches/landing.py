@@ -26,6 +26,7 @@ from plumbline.models.batches.keeping import End, ended, keep, service_of, unkep
 from plumbline.models.batches.lines import Result, read_result
 from plumbline.models.batches.work import Work
 from plumbline.models.errors import ProviderUnreachable, Unreconciled
+from plumbline.models.reserving import reclaim
 from plumbline.models.sessions import HeldSession
 from plumbline.models.transport import BrokenOff
 
@@ -89,6 +90,9 @@ def land(work: Work, batch_id: UUID) -> None:
             if file_id is not None:
                 _read(provider, file_id, landing, heard)
         landing.finish(heard)
+        # Whoever planned it is gone as a rule: what it cost less than it might have is there for others now.
+        with held.transaction() as session:
+            reclaim(session)
 
 
 def _read(provider: Provider, file_id: str, landing: _Landing, heard: _Heard) -> None:

@@ -14,7 +14,11 @@ from plumbline.models.endpoints import Endpoint
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
-    """One batch; amounts in US dollars, times in UTC; what is not known yet is None."""
+    """
+    One batch; amounts in US dollars, times in UTC; what is not known yet is None.
+
+    `waiting`: expired lines that are to be asked for again, and were not for want of room in a budget.
+    """
 
     batch_id: UUID
     plan_id: UUID
@@ -44,6 +48,7 @@ class BatchRow:
     cancel_asked_at: datetime | None
     error: str | None
     since: datetime
+    waiting: int
 
 
 def list_batches(
