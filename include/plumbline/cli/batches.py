@@ -101,6 +101,9 @@ def _show(batch: BatchRow) -> None:
     console.print(f"[bold]{batch.batch_id}[/bold]: {batch.state}")
     say_below(f"{batch.use} by {batch.model}: {counted(batch.lines, 'line')}, {_cost(batch)}")
     say_below(f"part {batch.part}, attempt {batch.attempt}, of plan {batch.plan_id}")
+    if batch.parent:
+        why = "asks for what expired in" if batch.attempt > 1 else "puts right answers that did not fit, of"
+        say_below(f"{why} {batch.parent}")
     if batch.provider_batch_id:
         say_below(f"at the provider {batch.provider_batch_id}: {batch.provider_state or 'not looked at yet'}")
     if batch.not_before and batch.state == "planned":
