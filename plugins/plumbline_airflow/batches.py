@@ -2,8 +2,9 @@
 An Airflow task that buys through the Batch API, and waits without a worker.
 
 A `@task` cannot defer, so this is an operator.  Its work plans (once, in a worker); then it takes turns: a worker does
-what is due (submit, land, ask again for what expired, clean up) and gives itself back; a trigger looks at the provider
-until there is something to do.  Ids are all that is handed on; trigger and turns may run twice.
+what is due (submit, land, ask again for what expired, have put right what does not fit, clean up) and gives itself
+back; a trigger looks at the provider until there is something to do.  Ids are all that is handed on; trigger and turns
+may run twice.
 """
 
 from __future__ import annotations
@@ -95,12 +96,14 @@ class BatchOperator(BaseOperator):
     Plan with a domain function, and come back when everything that it planned has ended.
 
     `planning(tools, run, *, inputs…)` returns a receipt with `plan_ids`; what it planned before and is under way is
-    among them, so that a retry waits for it.  The receipt of the task says how all lines ended and what they cost.
+    among them, so that a retry waits for it.  Answers that do not fit are put right, once, in the same run, by a batch
+    more, however few they are (`plumbline.models.batches.mending` says why).  The receipt says how all lines ended and
+    what they cost.
     """
 
     template_fields: Sequence[str] = ("inputs",)
     longest_wait = timedelta(days=4)
-    """Of one deferral: three attempts of a day each, and a day for the provider."""
+    """Of one deferral: three attempts of a day each, and a day for the provider; what is put right begins another."""
 
     def __init__(
         self, *, planning: Planning, inputs: Mapping[str, Any] | None = None, **options: Any

@@ -85,7 +85,7 @@ def cancel(batch: Batch, *, tenant: Tenant = None, as_json: Json = False) -> Non
 
 @batches.command("give-up")
 def give_up(batch: Batch, *, tenant: Tenant = None, as_json: Json = False) -> None:
-    """Give up lines that expired and wait for room in a budget; whoever needs them may buy them anew."""
+    """Give up lines that wait for room in a budget: expired, or with answers that do not fit."""
     from plumbline.models.batches import Work
     from plumbline.models.batches import give_up as give_up_lines
 
@@ -94,7 +94,7 @@ def give_up(batch: Batch, *, tenant: Tenant = None, as_json: Json = False) -> No
     if as_json:
         print_json({"batch_id": batch, "lines": lines})
     elif lines:
-        console.print(f"{counted(lines, 'line')} given up; whoever needs them may buy them anew.")
+        console.print(f"{counted(lines, 'line')} given up; whoever needs what expired may buy it anew.")
     else:
         console.print("None of its lines waits to be asked for again.")
 
@@ -120,6 +120,9 @@ def _show(batch: BatchRow) -> None:
     console.print(f"[bold]{batch.batch_id}[/bold]: {batch.state}")
     say_below(f"{batch.use} by {batch.model}: {counted(batch.lines, 'line')}, {_cost(batch)}")
     say_below(f"part {batch.part}, attempt {batch.attempt}, of plan {batch.plan_id}")
+    if batch.parent:
+        why = "asks for what expired in" if batch.attempt > 1 else "puts right answers that did not fit, of"
+        say_below(f"{why} {batch.parent}")
     if batch.provider_batch_id:
         say_below(f"at the provider {batch.provider_batch_id}: {batch.provider_state or 'not looked at yet'}")
     if batch.not_before and batch.state == "planned":
@@ -137,7 +140,7 @@ def _show(batch: BatchRow) -> None:
         say_below(", ".join(f"{count:,} {end}" for end, count in ends.items() if count))
     if batch.waiting:
         say_below(
-            f"{counted(batch.waiting, 'expired line')} to be asked for again: there was no room in a budget; "
+            f"{counted(batch.waiting, 'line')} to be asked for again, or put right: there was no room in a budget; "
             f"`plumbline batches give-up {batch.batch_id}` gives up what waits"
         )
     if batch.unknown:

@@ -96,8 +96,8 @@ def llmock(llmock_server: Judge) -> Judge:
 
 
 @pytest.fixture(scope="session")
-def aimock_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
-    """Return aimock, for all tests, with what it answers written in aimock.json."""
+def aimock_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where aimock is, fetched once."""
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("aimock is not tried: there is no npm here")
@@ -117,17 +117,28 @@ def aimock_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
         subprocess.run(command, check=True, capture_output=True, timeout=120)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
         pytest.skip("aimock is not tried: npm cannot fetch it from here")
+    return home / "node_modules" / ".bin" / "llmock"
+
+
+@contextlib.contextmanager
+def _aimock(program: Path) -> Iterator[Judge]:
     port = _free_port()
-    server = [
-        str(home / "node_modules" / ".bin" / "llmock"),
-        "-h",
-        "127.0.0.1",
-        "-p",
-        str(port),
-        "-f",
-        str(FIXTURES),
-    ]
+    server = [str(program), "-h", "127.0.0.1", "-p", str(port), "-f", str(FIXTURES)]
     with _running([*server, "--log-level", "silent"], port, dict(os.environ)) as judge:
+        yield judge
+
+
+@pytest.fixture(scope="session")
+def aimock_server(aimock_program: Path) -> Iterator[Judge]:
+    """Return aimock, for all tests, with what it answers written in aimock.json."""
+    with _aimock(aimock_program) as judge:
+        yield judge
+
+
+@pytest.fixture(scope="session")
+def batch_aimock_server(aimock_program: Path) -> Iterator[Judge]:
+    """Return another one, for files and batches: to forget those, it has to forget its answers too."""
+    with _aimock(aimock_program) as judge:
         yield judge
 
 
@@ -138,6 +149,13 @@ def aimock(aimock_server: Judge) -> Iterator[Judge]:
     yield aimock_server
     with contextlib.suppress(urllib.error.HTTPError):
         aimock_server.call("DELETE", "/__aimock/chaos")
+
+
+@pytest.fixture
+def batch_aimock(batch_aimock_server: Judge) -> Judge:
+    """Return aimock without files and batches."""
+    batch_aimock_server.call("POST", "/__aimock/reset")
+    return batch_aimock_server
 
 
 @pytest.fixture

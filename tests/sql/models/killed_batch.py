@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from plumbline.core.db import Database
-from plumbline.models.batches import Work, advance, landing
+from plumbline.models.batches import Work, advance, advancing, landing, mending
 from plumbline.models.batches.provider import Provider
 from plumbline.models.endpoints import embedded
 from plumbline.models.policy import Policy
@@ -33,6 +33,16 @@ def after(done: Callable[..., Any]) -> Callable[..., Any]:
     return do
 
 
+def after_some(done: Callable[..., Any]) -> Callable[..., Any]:
+    """Do it, and die when something was done."""
+
+    def do(*given: Any) -> Any:
+        if done(*given):
+            die()
+
+    return do
+
+
 BOUNDARIES: dict[str, Callable[[], None]] = {
     "before upload": lambda: setattr(Provider, "upload", die),
     "after upload": lambda: setattr(Provider, "upload", after(Provider.upload)),
@@ -43,6 +53,9 @@ BOUNDARIES: dict[str, Callable[[], None]] = {
         setattr(landing._Landing, "end", after(landing._Landing.end)),
     )[0],
     "before landed": lambda: setattr(landing._Landing, "finish", die),
+    "before mended": lambda: setattr(advancing, "mend", die),
+    "within mending": lambda: setattr(mending, "_move", after(mending._move)),
+    "after mended": lambda: setattr(advancing, "mend", after_some(advancing.mend)),
     "after landed": lambda: setattr(Provider, "delete", after(Provider.delete)),
 }
 

@@ -41,6 +41,7 @@ from plumbline.models.batches import (
     watch,
 )
 from plumbline.models.batches.landing import land
+from plumbline.models.batches.mending import mend
 from plumbline.models.batches.polling import look
 from plumbline.models.batches.provider import Provider
 from plumbline.models.batches.submitting import submit
@@ -229,20 +230,158 @@ def test_an_error_within_a_plan_leaves_nothing_of_it(door: Door, priced: Book) -
     assert {} == priced.states()
 
 
-def test_an_answer_that_does_not_fit_is_put_right_once_by_the_next_plan(
+def nonsense_first(lines: list[Line]) -> tuple[list[Any], list[Any], str]:
+    """Answer with what does not fit, but where the model sees that it did."""
+    return (
+        [
+            answered(line, "nonsense") if len(line["body"]["messages"]) == 1 else answered(line)
+            for line in lines
+        ],
+        [],
+        "completed",
+    )
+
+
+def test_answers_that_do_not_fit_are_put_right_once_by_a_batch_of_the_same_plan(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book, door: Door
+) -> None:
+    """Two of four; the model is shown its answer, and the line counts as the one that put it right."""
+
+    def some(lines: list[Line]) -> tuple[list[Any], list[Any], str]:
+        wrong = ("Ticket 1", "Ticket 3")
+        said = [line["body"]["messages"] for line in lines]
+        return (
+            [
+                answered(line, "nonsense")
+                if len(messages) == 1 and messages[0]["content"] in wrong
+                else answered(line)
+                for line, messages in zip(lines, said, strict=True)
+            ],
+            [],
+            "completed",
+        )
+
+    provider.answer = some
+    planned = plan(4)
+    found = finish(work, planned.plan_id)
+
+    assert {"settled": 4} == found.lines
+    assert {"settled": 6} == priced.states()
+    assert (6, 6 * PRICE) == (provider.billed, found.cost_usd)
+    assert [(0, 4), (2, 2)] == priced.rows(
+        "select count(call.mends), count(*) from ledger.batch join ledger.call on call.batch_id = batch.batch_id::text "
+        "group by batch.parent is null order by 1"
+    )
+    assert [(True, 4, 1), (False, 2, 1)] == priced.rows(
+        "select parent is null, sum(lines), max(attempt) from ledger.batch group by 1 order by 1 desc"
+    )
+    assert [(True,)] == priced.rows("select count(*) = max(part) from ledger.batch")
+    assert {"label": "billing"} == door.chat(USE, question(3)).content
+    assert [("answered", False, 2), ("answered", True, 2)] == priced.rows(
+        "select outcome, mended, count(*) from ledger.answer group by 1, 2 order by 2"
+    )
+    assert (0, 0) == left(priced)
+    assert {} == provider.files
+    assert 0 == plan(4).lines
+
+
+def test_what_does_not_fit_a_second_time_stays_as_it_is(
     plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
 ) -> None:
-    """The second batch shows the model its answer; there is no third."""
+    """There is no third."""
     provider.answer = lambda lines: ([answered(line, "nonsense") for line in lines], [], "completed")
-    finish(work, plan(1).plan_id)
-    provider.answer = all_answered
+    assert {"settled": 2} == finish(work, plan(2).plan_id).lines
 
-    mended = plan(1)
-    finish(work, mended.plan_id)
+    assert [("invalid", False)] * 2 + [("invalid", True)] * 2 == priced.calls("outcome, mends is not null")
+    assert [("invalid", True)] * 2 == priced.rows("select outcome, mended from ledger.answer")
+    assert 0 == plan(2).lines
 
-    assert 1 == mended.lines
-    assert [("invalid", False), ("answered", True)] == priced.calls("outcome, mends is not null")
+
+def test_nobody_else_puts_right_what_a_batch_is_putting_right(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book, door: Door
+) -> None:
+    """Its key is claimed from the first batch on, without a gap; two workers at once plan one batch."""
+    provider.answer = nonsense_first
+    planned = plan(1)
+    submit(work, only_batch(priced))
+    look(work, only_batch(priced))
+    land(work, only_batch(priced))
+    assert [("invalid",)] == priced.rows("select left_as from ledger.batch_line")
     assert 0 == plan(1).lines
+    with pytest.raises(InBatch):
+        door.chat(USE, question(0))
+
+    first = only_batch(priced)
+    made: list[Any] = []
+    workers = [threading.Thread(target=lambda: made.append(mend(work, first))) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+
+    assert [0, 0, 0, 1] == sorted(len(one) for one in made)
+    assert (1, 1) == left(priced)
+    assert 0 == plan(1).lines
+    with pytest.raises(InBatch):
+        door.chat(USE, question(0))
+    assert {"settled": 1} == finish(work, planned.plan_id).lines
+    assert [("answered", True)] == priced.rows("select outcome, mended from ledger.answer")
+
+
+def test_a_line_that_puts_right_and_expires_is_asked_for_again(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """It stays the one that puts right."""
+    expired: list[int] = []
+
+    def once(lines: list[Line]) -> tuple[list[Any], list[Any], str]:
+        if len(lines[0]["body"]["messages"]) > 1 and not expired:
+            expired.append(1)
+            return [], [failed(line, "batch_expired") for line in lines], "expired"
+        return nonsense_first(lines)
+
+    provider.answer = once
+    found = finish(work, plan(2).plan_id)
+
+    assert {"settled": 2} == found.lines
+    assert [(1, 1), (2, 1), (2, 2)] == priced.rows("select part, attempt from ledger.batch order by 1, 2")
+    assert [("answered", True)] * 2 == priced.rows("select outcome, mended from ledger.answer")
+
+
+@pytest.mark.parametrize("why", ["cancelled", "forgotten", "too long", "no room in a file"])
+def test_what_cannot_be_put_right_stays_as_it_is_and_stops_nothing(
+    why: str,
+    plan: Callable[..., BatchPlan],
+    work: Work,
+    provider: BatchProvider,
+    priced: Book,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Somebody wanted the batch to end, the answer was erased, or the request would be too long."""
+    said = "nonsense" * 2_000 if why in ("too long", "no room in a file") else "nonsense"
+    provider.answer = lambda lines: ([answered(line, said) for line in lines], [], "completed")
+    planned = plan(1)
+    batch_id = only_batch(priced)
+    submit(work, batch_id)
+    look(work, batch_id)
+    land(work, batch_id)
+    if why == "cancelled":
+        priced.change("update ledger.batch set cancel_asked_at = now()")
+    elif why == "forgotten":
+        priced.change("delete from ledger.answer")
+    elif why == "too long":
+        limits = dataclasses.replace(work.endpoint.chat.limits, tokens_an_input=500)
+        chat = dataclasses.replace(work.endpoint.chat, limits=limits)
+        work = dataclasses.replace(work, endpoint=dataclasses.replace(work.endpoint, chat=chat))
+    else:
+        limited = dataclasses.replace(work.endpoint.batches, bytes=5_000)
+        work = dataclasses.replace(work, endpoint=dataclasses.replace(work.endpoint, batches=limited))
+
+    assert {"settled": 1} == finish(work, planned.plan_id).lines
+
+    assert {"settled": 1} == priced.states()
+    assert (0, 0) == left(priced)
+    assert 1 == len(provider.batches)
 
 
 def test_an_answer_is_not_put_right_by_a_plan_where_that_would_pass_the_cap_of_its_use(

@@ -32,6 +32,9 @@ from plumbline.models import (
     subject,
 )
 from plumbline.models.batches import Progress, Work, advance, cancel, sweep
+from plumbline.models.batches.landing import land
+from plumbline.models.batches.polling import look
+from plumbline.models.batches.submitting import submit
 from plumbline.models.calls import About
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.unfinished import NotUnfinished
@@ -174,6 +177,17 @@ def test_a_cancelled_batch_keeps_what_was_answered(
     assert metered(model_server) == bill(book)
 
 
+def kill(boundary: str, plan_id: UUID, scratch: object, database: str, model_server: RunningServer) -> int:
+    """Let a worker at a plan that dies at a boundary, and return how it ended."""
+    url = scratch.url(database, "app")  # type: ignore[attr-defined]
+    return subprocess.run(
+        [sys.executable, str(KILLED), boundary, str(plan_id), url, f"{model_server.url}/v1"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=120,
+        check=False,
+    ).returncode
+
+
 @pytest.mark.parametrize(
     "boundary",
     [
@@ -198,14 +212,7 @@ def test_a_worker_that_is_killed_leaves_nothing_paid_twice(
 ) -> None:
     """The next one goes on: one batch at the server, its bill is the book, no file is left."""
     plan_id = plan(4)
-    url = scratch.url(database, "app")  # type: ignore[attr-defined]
-    killed = subprocess.run(
-        [sys.executable, str(KILLED), boundary, str(plan_id), url, f"{model_server.url}/v1"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        timeout=120,
-        check=False,
-    )
-    assert -signal.SIGKILL == killed.returncode
+    assert -signal.SIGKILL == kill(boundary, plan_id, scratch, database, model_server)
 
     if boundary == "before create":
         assert not advance(work, plan_id).done
@@ -218,6 +225,82 @@ def test_a_worker_that_is_killed_leaves_nothing_paid_twice(
     assert 1 == sum(model_server.meter()["batches"].values())
     assert 0 == model_server.meter()["files"]["count"]
     assert tools.settings
+
+
+@pytest.mark.parametrize("boundary", ["before mended", "within mending", "after mended"])
+def test_a_worker_that_is_killed_over_answers_to_put_right_has_them_put_right_once(
+    boundary: str,
+    plan: Plan,
+    work: Work,
+    model_server: RunningServer,
+    book: Book,
+    scratch: object,
+    database: str,
+) -> None:
+    """Two batches at the server, one line each an answer; its bill is the book."""
+    model_server.fault("batch_lines", percent=100, what="break_schema")
+    plan_id = plan(4)
+    killed = kill(boundary, plan_id, scratch, database, model_server)
+    assert -signal.SIGKILL == killed
+
+    found = finish(work, plan_id)
+    sweep(work)
+
+    assert {"settled": 4} == found.lines
+    assert (8, metered(model_server)) == (bill(book)[0], bill(book))
+    assert [("answered", True, 4)] == book.rows(
+        "select outcome, mended, count(*) from ledger.answer group by 1, 2"
+    )
+    assert 2 == sum(model_server.meter()["batches"].values())
+    assert 0 == model_server.meter()["files"]["count"]
+
+
+def test_a_budget_hears_of_what_is_put_right(
+    plan: Plan, work: Work, tools: Tools, model_server: RunningServer, book: Book
+) -> None:
+    """What the second calls can cost is reserved until they have landed."""
+    limit(tools, "1")
+    model_server.fault("batch_lines", percent=100, what="break_schema")
+    model_server.fault("batch_hold", state="in_progress", lines=0, after=1)
+    plan_id = plan(4)
+    while not book.rows("select from ledger.batch where parent is not null and state = 'submitted'"):
+        advance(work, plan_id)
+    planned = book.rows("select cost_planned_usd from ledger.batch where parent is not null")[0][0]
+    assert standing(tools).open_usd == planned > 0
+
+    model_server.clear_faults()
+    finish(work, plan_id)
+
+    found = standing(tools)
+    assert (found.open_usd, broken(tools)) == (0, [])
+    assert [(found.spent_usd,)] == book.rows("select sum(cost_usd) from ledger.call")
+
+
+def test_what_no_budget_has_room_for_waits_to_be_put_right(
+    plan: Plan, work: Work, tools: Tools, model_server: RunningServer, book: Book
+) -> None:
+    """What has landed stays; the next turn that finds room goes on."""
+    model_server.fault("batch_lines", percent=100, what="break_schema")
+    plan_id = plan(4)
+    (batch_id,) = book.rows("select batch_id from ledger.batch")[0]
+    while book.rows("select state from ledger.batch") != [("landed",)]:
+        _step(work, batch_id)
+    limit(tools, "0.000001")
+
+    with pytest.raises(BudgetExhausted):
+        advance(work, plan_id)
+    assert [("landed", 4)] == book.rows("select state, settled from ledger.batch")
+    assert [(4,)] == book.rows("select count(*) from ledger.batch_line where left_as = 'invalid'")
+
+    limit(tools, "1")
+    assert {"settled": 4} == finish(work, plan_id).lines
+    assert [(4,)] == book.rows("select count(*) from ledger.answer where mended")
+
+
+def _step(work: Work, batch_id: UUID) -> None:
+    submit(work, batch_id)
+    look(work, batch_id)
+    land(work, batch_id)
 
 
 def limit(tools: Tools, cap: str) -> None:

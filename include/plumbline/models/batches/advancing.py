@@ -20,6 +20,7 @@ from plumbline.core.errors import Fatal, PlumblineError
 from plumbline.core.receipts import Receipt
 from plumbline.models.batches.ending import clean_up, resubmit, sweep
 from plumbline.models.batches.landing import STATES, land
+from plumbline.models.batches.mending import mend
 from plumbline.models.batches.polling import look
 from plumbline.models.batches.submitting import submit
 from plumbline.models.batches.work import NoSuchBatch, Work
@@ -39,7 +40,8 @@ class Progress:
     """
     How a plan stands.
 
-    `lines`: how many have which end, or `open`; an expired line that was asked for again counts as its successor.
+    `lines`: how many have which end, or `open`; a line that was asked for again, because it expired or because its
+    answer did not fit, counts as its successor.
     `wait`: seconds after which to look again.
     """
 
@@ -52,7 +54,9 @@ class Progress:
 
 def advance(work: Work, plan_id: UUID) -> Progress:
     """
-    Submit, look, land, resubmit and clean up, whatever each batch of a plan is due for; return how the plan stands.
+    Take the steps that are open to each batch of a plan, and return how the plan stands.
+
+    Submit, look, land, ask again for what expired, have put right what does not fit, clean up.
 
     Raises:
         NoSuchBatch: There is no such plan.
@@ -171,7 +175,9 @@ def progress(work: Work, plan_id: UUID) -> Progress:
             lines["open"] += batch["lines"]
         else:
             lines.update({state: batch[state] for state in STATES if batch[state]})
-    lines["expired"] -= sum(batch["lines"] for batch in found if batch["parent"])
+    for batch in found:
+        if batch["parent"]:
+            lines["settled" if batch["attempt"] == 1 else "expired"] -= batch["lines"]
     waits = [batch["wait"] for batch in found if batch["state"] == "planned" and (batch["wait"] or 0) > 0]
     return Progress(
         plan["state"] == "done",
@@ -199,6 +205,7 @@ def _take_steps(work: Work, batch_id: UUID) -> None:
     else:
         try:
             resubmit(work, batch_id)
+            mend(work, batch_id)
         except BudgetExhausted:
             # What has landed does not wait for money.
             clean_up(work, batch_id)

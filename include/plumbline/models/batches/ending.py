@@ -66,9 +66,9 @@ def resubmit(work: Work, batch_id: UUID) -> UUID | None:
 
 def give_up(work: Work, batch_id: UUID) -> int:
     """
-    Give up the expired lines of a batch that wait to be asked for again, and return how many they were.
+    Give up the lines of a batch that wait to be asked for again, or put right, and return how many they were.
 
-    Whoever needs them may buy them anew.
+    Whoever needs what expired may buy it anew; answers that do not fit stay as they are.
     """
     work.batch(batch_id)
     with work.database.transaction(work.tenant) as session:
@@ -76,8 +76,10 @@ def give_up(work: Work, batch_id: UUID) -> int:
         expired = db.row(session, "batches/count_expired", batch_id=batch_id)
         if batch is None or batch["state"] != "landed" or not expired:
             return 0
+        invalid = db.value(session, "batches/count_invalid", batch_id=batch_id)
+        db.run(session, "batches/delete_invalid", batch_id=batch_id)
         _give_up(session, batch)
-        return int(expired["lines"])
+        return int(expired["lines"]) + int(invalid)
 
 
 def _resubmit(work: Work, batch_id: UUID, model: str, *, alone: bool) -> UUID | None:

@@ -12,6 +12,7 @@ from plumbline.core import db
 from plumbline.models.batches.lines import Result
 from plumbline.models.calls import Billed, Bought, Call, Service, Unusable, read_answer, read_bill
 from plumbline.models.chatting import Chatting
+from plumbline.models.conversation import Ended
 from plumbline.models.embeddings import Embedding
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.moderating import Moderation
@@ -41,6 +42,14 @@ class End:
     error: str | None = None
     call: Call | None = field(default=None, repr=False)
     bought: Bought | None = field(default=None, repr=False)
+
+    @property
+    def left_as(self) -> str | None:
+        """Why the line stays: to be asked for again, to be decided by a person, or for its answer to be put right."""
+        if self.state in ("expired", "unknown"):
+            return self.state
+        wrong = self.bought is not None and self.bought.outcome == Ended.INVALID
+        return "invalid" if wrong and self.call is not None and self.call.mends is None else None
 
 
 def service_of(endpoint: Endpoint, tenant: str, route: str, held: HeldSession) -> Service[Any]:

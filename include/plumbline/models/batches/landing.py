@@ -198,11 +198,11 @@ class _Landing:
             return
         write_ends(session, self.batch, ends)
         which = {"batch_id": self.batch["batch_id"]}
-        for left_as in ("expired", "unknown"):
-            stay = [end.call_id for end in ends if end.state == left_as]
+        for left_as in ("expired", "unknown", "invalid"):
+            stay = [end.call_id for end in ends if end.left_as == left_as]
             if stay:
                 db.run(session, "batches/update_lines_left", **which, call_ids=stay, left_as=left_as)
-        gone = [end.call_id for end in ends if end.state not in ("expired", "unknown")]
+        gone = [end.call_id for end in ends if end.left_as is None]
         db.run(session, "batches/delete_ended_lines", **which, call_ids=gone)
         known = [
             budgets.Ending(end.call_id, end.planned_usd, end.cost_usd or Decimal(0))

@@ -20,20 +20,21 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from plumbline.core import db
-from plumbline.core.arrays import bytea_array, integer_array
+from plumbline.core.arrays import bytea_array
 from plumbline.core.db import Database
 from plumbline.core.errors import Passing
 from plumbline.core.receipts import Receipt, Run
 from plumbline.models.asked import Questions, Texts
 from plumbline.models.asking import answer_prices, mending_within
 from plumbline.models.batches import budgets
-from plumbline.models.batches.lines import Line, Part, written
+from plumbline.models.batches.lines import Line, Part
+from plumbline.models.batches.packing import Packing
 from plumbline.models.calls import About, PromptRef, booked_on
 from plumbline.models.chatting import Chatting
 from plumbline.models.conversation import ChatRequest
 from plumbline.models.embeddings import Embedding
 from plumbline.models.endpoints import Endpoint
-from plumbline.models.errors import BudgetExhausted, InputRefused, StillUnusable
+from plumbline.models.errors import BudgetExhausted, StillUnusable
 from plumbline.models.ledger import unusable_lately
 from plumbline.models.moderating import Moderation
 from plumbline.models.prices import PriceList, price_list
@@ -50,9 +51,6 @@ if TYPE_CHECKING:
 
 _PAGE = 1_024
 """Inputs that are looked up, and written, in one transaction."""
-
-# The arrays are in binary form already: as `bytea`, the driver hands them over as they are.
-_COLUMNS = ("uuid", "uuid", "text", "bytea", "bytea", "int4", "bytea", "uuid", "text", "text")
 
 
 class PlanLost(Passing):
@@ -82,13 +80,11 @@ class BatchPlan:
     ) -> None:
         self.plan_id = uuid.uuid4()
         self.requested = self.answered = self.under_way = self.in_doubt = 0
-        self.parts: list[Part] = []
         self._database, self._run, self._endpoint, self._kind = database, run, endpoint, kind
         self._use, self._prompt, self._sensitivity = use, prompt, sensitivity
         self._session = HeldSession(database, run.tenant)
         self._prices: PriceList | None = None
         self._wanted: list[tuple[Input, About]] = []
-        self._changed: set[int] = set()
         self._asked: Questions | Texts
         self._service: Chatting | Embedding | Moderation
         if issubclass(kind, Chatting):
@@ -97,6 +93,8 @@ class BatchPlan:
         else:
             self._service = kind(endpoint, run.tenant, self._session)
             self._asked = Texts(run, endpoint, kind, use, minimiser)
+        self._route = f"/v1{self._service.path}"
+        self._packing = Packing(run.tenant, self.plan_id, endpoint, self._route, self._worst)
 
     def __enter__(self) -> Self:
         """
@@ -134,6 +132,11 @@ class BatchPlan:
                 with self._session.transaction() as session:
                     db.run(session, "batches/delete_plan", plan_id=self.plan_id)
             self._session.close()
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """The batches that will be made."""
+        return self._packing.parts
 
     @property
     def lines(self) -> int:
@@ -200,7 +203,7 @@ class BatchPlan:
             keys = bytea_array(list(wanted))
             found = db.rows(session, "batches/select_standing", keys=keys, model=self._endpoint.model)
             lines = self._lines([(*wanted[bytes(row["key"])], row) for row in found if _open(row)])
-            self._insert(session, lines)
+            self._packing.write(session, lines)
         under_way, bought = sum(row["under_way"] for row in found), sum(len(line.keys) for line in lines)
         self.under_way += doubled + under_way
         self.in_doubt += sum(row["in_doubt"] for row in found)
@@ -231,47 +234,6 @@ class BatchPlan:
         return Line(
             uuid.uuid4(), keys, tokens, body, about.tokens_out, about.mends, about.user, about.session
         )
-
-    def _insert(self, session: Session, lines: Sequence[Line]) -> None:
-        if not lines:
-            return
-        placed = [(self._place(line), line) for line in lines]
-        for number in sorted(self._changed):
-            self._write_part(session, self.parts[number - 1])
-        self._changed.clear()
-        db.run(session, "batches/create_incoming")
-        with session.cursor().copy(db.query("batches/copy_incoming")) as copy:
-            copy.set_types(_COLUMNS)
-            for batch_id, line in placed:
-                copy.write_row(
-                    (
-                        batch_id,
-                        line.call_id,
-                        self._run.tenant,
-                        bytes(bytea_array(line.keys)),
-                        bytes(integer_array(line.tokens)),
-                        line.tokens_out,
-                        line.request,
-                        line.mends,
-                        line.user,
-                        line.session,
-                    )
-                )
-        db.run(session, "batches/insert_lines")
-
-    def _place(self, line: Line) -> uuid.UUID:
-        """Return the part that a line goes to: the last one, or a new one when that is full."""
-        limits = self._endpoint.batches
-        size = len(written(line.call_id, f"/v1{self._service.path}", line.request))
-        if size > limits.bytes:
-            raise InputRefused(f"A request of {size} bytes is longer than a batch may be ({limits.bytes}).")
-        enqueued = limits.enqueued_tokens.get(self._endpoint.model)
-        if not self.parts or not self.parts[-1].takes(line, size, limits, enqueued):
-            self.parts.append(Part(len(self.parts) + 1))
-        part = self.parts[-1]
-        part.add(line, size)
-        self._changed.add(part.number)
-        return part.batch_id
 
     def _seal(self) -> None:
         """
@@ -318,24 +280,6 @@ class BatchPlan:
             raise RuntimeError("a plan is used in a `with` block")
         return self._prices.cost(part.tokens, tokens_out=part.tokens_out)
 
-    def _write_part(self, session: Session, part: Part) -> None:
-        db.run(
-            session,
-            "batches/upsert_batch",
-            batch_id=part.batch_id,
-            plan_id=self.plan_id,
-            tenant=self._run.tenant,
-            part=part.number,
-            attempt=1,
-            parent=None,
-            lines=part.lines,
-            inputs=part.inputs,
-            bytes=part.bytes,
-            tokens=part.tokens,
-            tokens_out=part.tokens_out,
-            cost_usd=self._worst(part),
-        )
-
     def _begin(self, session: Session, prices: PriceList) -> None:
         endpoint = self._endpoint
         db.run(
@@ -345,7 +289,7 @@ class BatchPlan:
             **prices.columns,
             plan_id=self.plan_id,
             use=self._use,
-            route=f"/v1{self._service.path}",
+            route=self._route,
             endpoint=endpoint.name,
             region=endpoint.region,
             model=endpoint.model,

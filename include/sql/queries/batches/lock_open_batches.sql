@@ -5,7 +5,7 @@ from ledger.batch
 where called_at >= %(since)s::date::timestamp at time zone 'UTC'
     and exists (
         select from ledger.batch_line as line
-        where line.batch_id = batch.batch_id and line.left_as is distinct from 'expired'
+        where line.batch_id = batch.batch_id and (line.left_as is null or line.left_as = 'unknown')
     )
 order by batch_id
 for update

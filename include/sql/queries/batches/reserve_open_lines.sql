@@ -8,7 +8,7 @@ with open as (
     join ledger.call on call.call_id = line.call_id and call.at = batch.called_at
     where batch.batch_id = any(%(batch_ids)s)
         and batch.called_at >= %(starts_on)s::date::timestamp at time zone 'UTC'
-        and line.left_as is distinct from 'expired'
+        and (line.left_as is null or line.left_as = 'unknown')
         and not coalesce(call.budget_periods @> array[%(period)s::bigint], false)
         and case %(scope)s
             when 'everything' then true

@@ -10,7 +10,7 @@ join ledger.batch_plan as plan on plan.plan_id = batch.plan_id
 cross join lateral (
     select count(*) as lines
     from ledger.batch_line as line
-    where line.batch_id = batch.batch_id and line.left_as = 'expired' and batch.state = 'landed'
+    where line.batch_id = batch.batch_id and line.left_as in ('expired', 'invalid') and batch.state = 'landed'
 ) as expired
 where plan.state <> 'planning'
     and (%(every)s or batch.cleaned_at is null or expired.lines > 0)

@@ -2,7 +2,8 @@
 select
     batch.*, extract(epoch from not_before - clock_timestamp())::double precision as wait,
     exists (
-        select from ledger.batch_line as line where line.batch_id = batch.batch_id and line.left_as = 'expired'
+        select from ledger.batch_line as line
+        where line.batch_id = batch.batch_id and line.left_as in ('expired', 'invalid')
     ) as resubmits
 from ledger.batch
 where plan_id = %(plan_id)s

@@ -1,4 +1,4 @@
--- Every part of a plan has ended, and nothing that expired waits to be asked for again.
+-- Every part of a plan has ended, and nothing that expired, or does not fit, waits to be asked for again.
 update ledger.batch_plan
 set state = 'done', done_at = clock_timestamp()
 where plan_id = %(plan_id)s
@@ -7,5 +7,5 @@ where plan_id = %(plan_id)s
     and not exists (
         select from ledger.batch
         join ledger.batch_line as line on line.batch_id = batch.batch_id
-        where batch.plan_id = batch_plan.plan_id and line.left_as = 'expired'
+        where batch.plan_id = batch_plan.plan_id and line.left_as in ('expired', 'invalid')
     )
