@@ -243,7 +243,7 @@ def test_a_lost_line_counts_in_a_budget_that_is_set_before_somebody_decides(
 
     bench.limit(month=1)
     assert (2 * PRICE, lost.cost_usd) == bench.amounts()
-    release_call(bench.tools, lost.call_id, billed, "Ada")
+    release_call(bench.tools, lost.call_id, billed)
 
     assert (2 * PRICE + (lost.cost_usd if billed else 0), 0) == bench.amounts()
     assert [] == bench.broken()
