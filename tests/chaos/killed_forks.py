@@ -2,7 +2,7 @@
 Workers that buy answers in words and are killed at a boundary.
 
 They are forked one after the other from a process that has loaded everything: `killed_forks.py`, then lines `calls
-BOUNDARY NTH SAFE FIRST HOW_MANY` or `batch BOUNDARY PLAN` on its input.
+BOUNDARY NTH SAFE FIRST HOW_MANY` or `batch BOUNDARY NTH PLAN` on its input.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from plumbline.core.connections import Connection
 from plumbline.core.receipts import Run
 from plumbline.core.tools import open_tools
 from plumbline.models import ChatRequest, Door, Message, Schema, ledger, transport
-from plumbline.models.batches import Work, advance, landing
+from plumbline.models.batches import Work, advance, ending, landing, submitting
 from plumbline.models.batches.provider import Provider
 from plumbline.models.chatting import Chatting
 from plumbline.models.endpoints import connected
@@ -51,6 +51,8 @@ BOUNDARIES: dict[str, tuple[Any, str, bool]] = {
     "within landing": (landing._Landing, "end", True),
     "before landed": (landing._Landing, "finish", False),
     "after landed": (Provider, "delete", True),
+    "after resubmission": (ending, "_resubmit", True),
+    "after no room": (submitting, "not_made", True),
 }
 """What is called there, and whether the kill comes after it; `nth` counts the calls."""
 
@@ -101,9 +103,9 @@ def work_on(words: list[str]) -> None:
             arm(boundary.replace("_", " "), int(nth))
             buy(door_to(tools, safe=safe == "safe"), int(first), int(how_many))
         else:
-            _, boundary, plan_id = words
-            arm(boundary.replace("_", " "), 1)
-            landing.PAGE = 1
+            _, boundary, nth, plan_id = words
+            arm(boundary.replace("_", " "), int(nth))
+            landing.PAGE, submitting.WAIT_FOR_ROOM = 1, 0.0
             work = Work.of(tools, "main")
             while not advance(work, UUID(plan_id)).done:
                 pass

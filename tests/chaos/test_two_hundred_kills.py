@@ -1,5 +1,5 @@
 """
-Two hundred times kill -9, at every boundary of a call and of a batch.
+Two hundred times kill -9, at every boundary of a call and of a batch, and of the later attempts of a batch.
 
 The bill at the server is the ledger, to the token; nothing settled is bought again, every call in doubt is listed, and
 no row is lost.
@@ -15,6 +15,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -28,13 +29,34 @@ from plumbline.core.tools import Tools
 from plumbline.embedded.scratch import PSEUDONYMS, Scratch
 from plumbline.localmodel.testing import RunningServer
 from plumbline.models import Door, list_budgets, list_unknown, set_budgets, subject
-from plumbline.models.batches import Work, advance, sweep
+from plumbline.models.batches import Work, advance, submitting, sweep
 from plumbline.provenance.checks import perform
 
-OF_BATCHES = [name for name in BOUNDARIES if any(word in name for word in ("upload", "batch", "land"))]
-OF_CALLS = [name for name in BOUNDARIES if name not in OF_BATCHES]
+LATER = ("after resubmission", "after no room")
+OF_BATCHES = [
+    name
+    for name in BOUNDARIES
+    if name not in LATER and any(word in name for word in ("upload", "batch", "land"))
+]
+OF_CALLS = [name for name in BOUNDARIES if name not in (*OF_BATCHES, *LATER)]
+EXPIRED, NO_ROOM = (
+    ("batch_expire", {"lines": 1}),
+    ("batch_fail", {"code": submitting.NO_ROOM}),
+)
+OF_LATER_ATTEMPTS = [
+    ("expired", EXPIRED, "after resubmission", 1),
+    ("expired", EXPIRED, "before batch create", 2),
+    ("expired", EXPIRED, "after batch create", 2),
+    ("expired", EXPIRED, "within landing", 3),
+    ("no room", NO_ROOM, "after no room", 1),
+    ("no room", NO_ROOM, "before batch create", 2),
+    ("no room", NO_ROOM, "after batch create", 2),
+]
+"""What became of the first attempt, the fault that makes it so, and the boundary, passed for the nth time."""
 KILLS_OF_CALLS, KILLS_OF_BATCHES, KILLS_IN_DOUBT = 22, 10, 5
 """At each boundary; those in doubt at the two where a request may have been billed."""
+LINES = 2
+"""Of a batch."""
 
 Kill = Callable[..., None]
 
@@ -98,12 +120,35 @@ def finish(work: Work, plan_id: UUID) -> None:
 
 
 def plan(tools: Tools, first: int) -> UUID:
-    """Plan a batch of two questions."""
+    """Plan a batch of questions."""
     door = Door(tools, Run(tenant="main", job="chaos"))
     with door.chat_batch("classify") as planned:
-        for number in range(first, first + 2):
+        for number in range(first, first + LINES):
             planned.ask(question(number))
     return planned.plan_id
+
+
+def kill_callers(killed: Kill, kills: Counter[str]) -> int:
+    """Kill workers that buy one by one; return how many questions were begun."""
+    first = 0
+    for turn in range(KILLS_OF_CALLS):
+        for boundary in OF_CALLS:
+            killed("calls", boundary, 1 + turn % 3, "safe", first, 6)
+            kills[boundary] += 1
+            first += 3
+    return first + 3
+
+
+def kill_worker_on_batch(
+    tools: Tools, killed: Kill, book: Callable[[str], object], boundary: str, nth: int, first: int
+) -> None:
+    """Plan a batch, kill whoever works on it when it comes to a boundary for the nth time, and finish it."""
+    work, plan_id = Work.of(tools, "main"), plan(tools, first)
+    killed("batch", boundary, nth, plan_id)
+    if boundary == "before batch create":  # whoever goes on waits until the provider must know of it
+        advance(work, plan_id)
+        book("update ledger.batch set intended_at = intended_at - interval '1 hour'")
+    finish(work, plan_id)
 
 
 def test_after_two_hundred_kills_the_bill_is_the_ledger(
@@ -116,37 +161,31 @@ def test_after_two_hundred_kills_the_bill_is_the_ledger(
 ) -> None:
     """To the token, for calls one by one and in batches; the numbers of kills are printed."""
     monkeypatch.setenv("PLUMBLINE_LOCAL_MODEL_URL", model_server.base_url)
+    monkeypatch.setattr(submitting, "WAIT_FOR_ROOM", 0.0)
     kills: Counter[str] = Counter()
-    first = 0
-    for turn in range(KILLS_OF_CALLS):
-        for boundary in OF_CALLS:
-            killed("calls", boundary, 1 + turn % 3, "safe", first, 6)
+    asked, numbers = kill_callers(killed, kills), count(100_000, LINES)
+    buy(door_to(tools, safe=True), 0, asked)
+    for _ in range(KILLS_OF_BATCHES):
+        for boundary in OF_BATCHES:
+            kill_worker_on_batch(tools, killed, book, boundary, 1, next(numbers))
             kills[boundary] += 1
-            first += 3
-    buy(door_to(tools, safe=True), 0, first + 3)
-    asked = first + 3
-
-    work = Work.of(tools, "main")
-    for turn in range(KILLS_OF_BATCHES):
-        for place, boundary in enumerate(OF_BATCHES):
-            plan_id = plan(tools, 100_000 + 2 * (turn * len(OF_BATCHES) + place))
-            killed("batch", boundary, plan_id)
-            kills[boundary] += 1
-            if boundary == "before batch create":  # whoever goes on waits until the provider must know of it
-                advance(work, plan_id)
-                book("update ledger.batch set intended_at = intended_at - interval '1 hour'")
-            finish(work, plan_id)
-    sweep(work)
-    lines = 2 * KILLS_OF_BATCHES * len(OF_BATCHES)
+        for before, (fault, how), boundary, nth in OF_LATER_ATTEMPTS:
+            model_server.fault(fault, **how)
+            kill_worker_on_batch(tools, killed, book, boundary, nth, next(numbers))
+            kills[f"{before}, then {boundary}"] += 1
+    sweep(Work.of(tools, "main"))
+    lines = next(numbers) - 100_000
+    expired = sum(number for name, number in kills.items() if name.startswith("expired"))
 
     meter = model_server.meter()
     single, batch = meter["by_model"]["local-extractive"], meter["batch"]["local-extractive"]
     assert book(
-        "select batch_id is not null, count(*), sum(tokens_in), sum(tokens_out), count(distinct state) "
-        "from ledger.call group by 1 order by 1"
+        "select batch_id is not null, state, count(*), sum(tokens_in), sum(tokens_out) "
+        "from ledger.call group by 1, 2 order by 1, 2"
     ) == [
-        (False, asked, single["prompt_tokens"], single["completion_tokens"], 1),
-        (True, lines, batch["prompt_tokens"], batch["completion_tokens"], 1),
+        (False, "settled", asked, single["prompt_tokens"], single["completion_tokens"]),
+        (True, "expired", expired, 0, 0),
+        (True, "settled", lines, batch["prompt_tokens"], batch["completion_tokens"]),
     ]
     assert meter["repeated_questions"] == 0
     assert book("select count(*) from ledger.answer") == [(asked + lines,)]

@@ -12,13 +12,15 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import psycopg
 
 from plumbline.core import db
+from plumbline.core.clock import now
 from plumbline.core.db import DatabaseFull, DatabaseUnreachable
 from plumbline.core.tools import Tools
 from plumbline.models.breaking import (
@@ -37,18 +39,26 @@ from plumbline.models.breaking import (
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.errors import ProviderResting
 from plumbline.models.policy import Outcome, Policy
-from plumbline.models.sessions import HeldSession
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow
 
+    from plumbline.core.db import Session
+
 log = logging.getLogger(__name__)
+
+
+class Sessions(Protocol):
+    """Where a session is to be had, for one statement at a time."""
+
+    def statement(self) -> AbstractContextManager[Session]:
+        """Yield it."""
 
 
 class SharedBreaker:
     """The breaker as one stream sees it; its threads may use it at once."""
 
-    def __init__(self, session: HeldSession, endpoint: Endpoint, policy: Policy) -> None:
+    def __init__(self, session: Sessions, endpoint: Endpoint, policy: Policy) -> None:
         self._session, self._endpoint, self._policy = session, endpoint, policy
         self._troubled = False
         self._mine = threading.local()
@@ -79,6 +89,40 @@ class SharedBreaker:
                 self._mine.lease = lease
         if granted is Admission.WAIT:
             raise self._resting(found)
+
+    def require_try_if_known(self) -> None:
+        """
+        Do the same where nobody has told how the provider does: a healthy one costs a look.
+
+        Raises:
+            ProviderResting: As `require_try` does.
+        """
+        self._mine.lease = None
+        found = self._look()
+        self.notice(found.breaker.failures)
+        if admission(found.breaker, found.at) is not Admission.GO:
+            self.require_try()
+
+    def require_rest_over(self) -> None:
+        """
+        Only look, and try nothing: for what is sent elsewhere, and says nothing of this provider.
+
+        Raises:
+            ProviderResting: Its pause is not over, or somebody tries.
+        """
+        found = self._look()
+        if admission(found.breaker, found.at) is Admission.WAIT:
+            raise self._resting(found)
+
+    def _look(self) -> _Found:
+        with self._session.statement() as session:
+            row = db.row(
+                session,
+                "ledger/select_breaker",
+                endpoint=self._endpoint.name,
+                model=self._endpoint.model,
+            )
+        return _Found(HEALTHY, now()) if row is None else _found(row)
 
     def hear(self, outcome: Outcome) -> ProviderResting | None:
         """Take an attempt into account; return the error to end with when nothing more may be sent."""

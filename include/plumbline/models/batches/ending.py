@@ -167,7 +167,7 @@ def sweep(work: Work) -> Swept:
     Raises:
         PlumblineError: As drawn in `plumbline.models.errors`.
     """
-    provider = Provider(work.endpoint, work.policy)
+    provider = Provider(work.endpoint, work.policy, work.database)
     files = {card["id"]: at_provider.batch_of_file(card) for card in provider.files()}
     batches = {
         card["id"]: at_provider.batch_of(card) for card in provider.batches() if card.get("status") in _OPEN

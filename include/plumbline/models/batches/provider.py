@@ -12,14 +12,24 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, BinaryIO
 
 import orjson
 
+from plumbline.core.db import Database
 from plumbline.models import transport
+from plumbline.models.batches.resting import Routes
 from plumbline.models.calls import Unusable
 from plumbline.models.endpoints import Endpoint
-from plumbline.models.errors import CallRefused, KeyRejected, ProviderFailing, ProviderUnreachable, RetryLater
+from plumbline.models.errors import (
+    CallRefused,
+    KeyRejected,
+    ProviderFailing,
+    ProviderResting,
+    ProviderUnreachable,
+    RetryLater,
+)
 from plumbline.models.policy import (
     REFUSED_KEY,
     Happened,
@@ -47,10 +57,15 @@ class Gone(CallRefused):
 
 
 class Provider:
-    """Files and batches at one endpoint."""
+    """Files and batches at one endpoint; while they fail all workers, every question raises `ProviderResting`."""
 
-    def __init__(self, endpoint: Endpoint, policy: Policy) -> None:
+    def __init__(self, endpoint: Endpoint, policy: Policy, database: Database) -> None:
         self._endpoint, self._policy = endpoint, policy
+        self._routes = Routes(database, endpoint, policy)
+
+    def asking(self) -> AbstractContextManager[None]:
+        """Make a batch within this block: whether anything may be sent is asked before it begins."""
+        return self._routes.asking()
 
     def upload(self, file: BinaryIO, batch_id: uuid.UUID) -> str:
         """Upload the file of a batch and return its id at the provider."""
@@ -68,9 +83,10 @@ class Provider:
             "metadata": {LABEL: str(batch_id)},
         }
         # Another file is another request, also to a provider that answers a repeated one from its memory.
-        return transport.post(
-            self._endpoint, "/batches", orjson.dumps(body), str(uuid.uuid5(batch_id, file_id))
-        )
+        key = str(uuid.uuid5(batch_id, file_id))
+        outcome = transport.post(self._endpoint, "/batches", orjson.dumps(body), key)
+        self._routes.hear(outcome)
+        return outcome
 
     def batch(self, provider_id: str) -> dict[str, Any]:
         """Return what the provider says of a batch."""
@@ -108,11 +124,13 @@ class Provider:
         """Open a file and yield its lines, one at a time."""
         history = History()
         while True:
-            with transport.streamed(self._endpoint, file_id) as given:
+            with self.asking(), transport.streamed(self._endpoint, file_id) as given:
                 if not isinstance(given, Outcome):
+                    self._routes.hear(Outcome(Happened.ANSWERED))
                     yield given
                     return
-            self._wait_or_raise(given, history)
+                resting = self._routes.hear(given)
+            self._wait_or_raise(given, history, resting)
 
     def _listed(self, path: str, **asked: str) -> Iterator[dict[str, Any]]:
         after: dict[str, str] = {}
@@ -138,20 +156,24 @@ class Provider:
     def _answer(self, send: Callable[[], Outcome]) -> dict[str, Any]:
         history = History()
         while True:
-            outcome = send()
+            with self.asking():
+                outcome = send()
+                resting = self._routes.hear(outcome)
             if outcome.happened is Happened.ANSWERED:
                 try:
                     return json_object(outcome.content)
                 except Unusable as reason:
                     raise ProviderFailing(f"{self._endpoint.label}: {reason}.") from None
-            self._wait_or_raise(outcome, history)
+            self._wait_or_raise(outcome, history, resting)
 
-    def _wait_or_raise(self, outcome: Outcome, history: History) -> None:
+    def _wait_or_raise(self, outcome: Outcome, history: History, resting: ProviderResting | None) -> None:
         history.add(outcome)
         draw = random.random()  # noqa: S311 - spreads pauses, guards nothing
         decision = decide(outcome, history, self._policy, idempotent=True, draw=draw)
         if decision.verdict is not Verdict.REPEAT:
             raise failure(self._endpoint, outcome, decision.after)
+        if resting:
+            raise resting
         if outcome.happened is Happened.THROTTLED:
             history.waited += decision.after
         time.sleep(decision.after)

@@ -66,6 +66,8 @@ def submit(work: Work, batch_id: UUID) -> None:
         if batch["cancel_asked_at"] and batch["state"] in ("planned", "uploading"):
             _give_up(work, batch)
             return
+        if batch["state"] in ("planned", "uploading"):
+            work.require_rest_over(batch)
         if batch["state"] == "planned":
             batch = _take_room(work, batch)
         if batch["state"] == "uploading":
@@ -125,12 +127,13 @@ def _sweep_files(provider: Provider, batch_id: UUID) -> None:
 
 def _create(work: Work, batch: DictRow) -> None:
     provider, batch_id = work.provider(batch), batch["batch_id"]
-    with work.database.transaction(work.tenant) as session:
-        if not db.run(session, "batches/update_intended", batch_id=batch_id):
-            return  # somebody else is at it: the lock's session broke off
-        db.run(session, "batches/update_calls_sent", batch_id=batch_id, called_at=batch["called_at"])
-    batch = work.batch(batch_id)
-    outcome = provider.create(batch_id, batch["input_file_id"], batch["route"])
+    with provider.asking():  # before the intent: what may not be sent must not look as if it had been
+        with work.database.transaction(work.tenant) as session:
+            if not db.run(session, "batches/update_intended", batch_id=batch_id):
+                return  # somebody else is at it: the lock's session broke off
+            db.run(session, "batches/update_calls_sent", batch_id=batch_id, called_at=batch["called_at"])
+        batch = work.batch(batch_id)
+        outcome = provider.create(batch_id, batch["input_file_id"], batch["route"])
     if outcome.happened is Happened.ANSWERED:
         try:
             card = json_object(outcome.content)

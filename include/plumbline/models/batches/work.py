@@ -14,6 +14,7 @@ from plumbline.core.errors import Fatal
 from plumbline.core.tools import Tools
 from plumbline.models.batches import budgets
 from plumbline.models.batches.provider import Provider
+from plumbline.models.batches.resting import breaker_of_model
 from plumbline.models.endpoints import Endpoint, endpoint_of
 from plumbline.models.errors import BatchNotOurs
 from plumbline.models.policy import Policy
@@ -79,7 +80,16 @@ class Work:
 
     def provider(self, batch: DictRow) -> Provider:
         """Return the provider that has a batch."""
-        return Provider(self.endpoint_of(batch), self.policy)
+        return Provider(self.endpoint_of(batch), self.policy, self.database)
+
+    def require_rest_over(self, batch: DictRow) -> None:
+        """
+        Return when something new may be submitted to the model of a batch.
+
+        Raises:
+            ProviderResting: It has failed all workers too often of late.
+        """
+        breaker_of_model(self.database, self.endpoint_of(batch), self.policy).require_rest_over()
 
     @contextlib.contextmanager
     def alone(self, batch_id: UUID) -> Iterator[bool]:
