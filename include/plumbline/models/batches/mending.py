@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -23,7 +23,7 @@ from plumbline.core.errors import Fatal
 from plumbline.core.receipts import Run
 from plumbline.models.asking import mending
 from plumbline.models.batches import budgets
-from plumbline.models.batches.lines import Line, Part
+from plumbline.models.batches.lines import Line
 from plumbline.models.batches.packing import Packing
 from plumbline.models.batches.work import Work
 from plumbline.models.caps import require_within
@@ -89,21 +89,22 @@ def _mend(work: Work, known: DictRow, *, alone: bool) -> Sequence[UUID]:
         if batch["cancel_asked_at"] is None:
             _move(session, packing, plan["use"])
         db.run(session, "batches/delete_invalid", batch_id=batch["batch_id"])
-        return _seal(session, packing.parts, plan, packing, limited=limited, alone=alone)
+        return _seal(session, packing, plan, limited=limited, alone=alone)
 
 
 def _seal(
-    session: Session, parts: Sequence[Part], plan: Any, packing: Packing, *, limited: bool, alone: bool
+    session: Session, packing: Packing, plan: Mapping[str, Any], *, limited: bool, alone: bool
 ) -> Sequence[UUID]:
     """Write the calls of the new parts, and reserve what they can cost."""
-    ids = [part.batch_id for part in parts]
-    if ids and limited:
+    ids = [part.batch_id for part in packing.parts]
+    if not ids:
+        return ids
+    if limited:
         run = Run(packing.tenant, "batches.mend", project=plan["project"], team=plan["team"])
-        worst = {part.batch_id: packing.worst(part) for part in parts}
+        worst = {part.batch_id: packing.worst(part) for part in packing.parts}
         budgets.reserve(session, run, plan["use"], worst, holder=plan["holder"], alone=alone)
-    if ids:
-        db.run(session, "batches/update_called", batch_ids=ids)
-        db.run(session, "batches/insert_calls", batch_ids=ids)
+    db.run(session, "batches/update_called", batch_ids=ids)
+    db.run(session, "batches/insert_calls", batch_ids=ids)
     return ids
 
 
