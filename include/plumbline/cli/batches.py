@@ -144,7 +144,10 @@ def _show(batch: BatchRow) -> None:
             f"`plumbline batches give-up {batch.batch_id}` gives up what waits"
         )
     if batch.unknown:
-        say_below("`plumbline calls unknown` lists the calls of which nothing was heard")
+        say_below(
+            "`plumbline calls unknown` lists the calls of which nothing was heard, if none has decided them;"
+        )
+        say_below(f"plumbline calls release --batch {batch.batch_id} decides all of them")
     if batch.cancel_asked_at:
         say_below(f"its end was asked for at {batch.cancel_asked_at:%Y-%m-%d %H:%M} UTC")
     if batch.error:

@@ -37,13 +37,11 @@ def unknown(*, tenant: Tenant = None, as_json: Json = False) -> None:
         inputs, tokens = counted(call.inputs, "input"), counted(call.tokens, "token")
         said = f"{call.use} by {call.model}: {inputs}, {tokens}, at most ${call.cost_usd:.6f}"
         say_below(said)
-    for batch, lines in Counter(call.batch_id for call in found if call.batch_id).items():
-        say_below(
-            f"batch {batch}: {counted(lines, 'line')}, together: plumbline calls release --batch {batch} --billed"
-        )
     console.print(
         "Look them up at the provider, then: plumbline calls release CALL --billed (or --not-billed)"
     )
+    for batch, lines in Counter(call.batch_id for call in found if call.batch_id).items():
+        say_below(f"{counted(lines, 'line')} of a batch together: --batch {batch} instead of CALL")
 
 
 @calls.command()

@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -39,7 +40,7 @@ from plumbline.models.calls import About
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.unfinished import NotUnfinished
 from plumbline.provenance.checks import perform
-from plumbline.review import ask_about_unknown_calls, list_all, release_lines
+from plumbline.review import AlreadyEnded, ask_about_unknown_calls, decide, list_all, release_lines
 from plumbline.review import release_call as release_one
 
 KILLED = Path(__file__).parent / "killed_batch.py"
@@ -452,6 +453,54 @@ def test_a_release_of_a_batch_that_dies_in_between_leaves_everything_as_it_was(
 
     assert 3 == len(list_unknown(tools))
     assert [("open", None, None)] * 3 == asked(tools)
+
+
+def test_of_those_who_decide_about_the_lines_of_a_batch_at_once_each_line_hears_one(
+    plan: Plan, work: Work, tools: Tools, model_server: RunningServer, book: Book
+) -> None:
+    """One releases the batch, one the calls, and one decides the items: none waits for another for ever."""
+    limit(tools, "1")
+    model_server.fault("batch_lose", times=3, lines=4)
+    finish(work, plan(12))
+    ask_about_unknown_calls(tools, Run(tenant="main", job="tests"))
+    batches = [row[0] for row in book.rows("select batch_id from ledger.batch")]
+    with tools.db.transaction("main") as session:
+        items = [item.item_id for item in list_all(session)]
+    calls = [call.call_id for call in list_unknown(tools)]
+    odd: list[BaseException] = []
+
+    def each(of: Sequence[UUID], act: Callable[[UUID], object]) -> None:
+        for one in of:
+            try:
+                act(one)
+            except (NotUnfinished, AlreadyEnded):
+                continue
+            except BaseException as error:  # noqa: BLE001 - the test looks at it
+                odd.append(error)
+
+    def decided(item: UUID) -> None:
+        with tools.db.transaction("main") as session:
+            decide(session, item, "billed", "grace")
+
+    people = [
+        threading.Thread(target=each, args=given)
+        for given in (
+            (batches, lambda one: release_lines(tools, one, billed=False, by="ada")),
+            (calls[::-1], lambda one: release_one(tools, one, billed=False, by="alan")),
+            (items, decided),
+        )
+    ]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join(60)
+
+    assert [] == odd
+    assert [] == list_unknown(tools)
+    assert {"decided"} == {state for state, _, _ in asked(tools)}
+    found = standing(tools)
+    assert (found.open_usd, broken(tools)) == (0, [])
+    assert [(found.spent_usd, 12)] == book.rows("select sum(cost_usd), count(ended_at) from ledger.call")
 
 
 def test_a_plan_says_apart_what_others_buy_and_what_is_in_doubt(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -22,7 +22,7 @@ from plumbline.core import db
 from plumbline.core.errors import Fatal
 from plumbline.models.asking import mending_within
 from plumbline.models.batches import budgets
-from plumbline.models.batches.lines import Line, Part
+from plumbline.models.batches.lines import Line
 from plumbline.models.batches.packing import Packing
 from plumbline.models.batches.work import Work
 from plumbline.models.errors import BudgetExhausted
@@ -89,19 +89,20 @@ def _mend(work: Work, known: DictRow, *, alone: bool) -> Sequence[UUID]:
         if batch["cancel_asked_at"] is None:
             _move(session, packing, plan["use"])
         db.run(session, "batches/delete_invalid", batch_id=batch["batch_id"])
-        return _seal(session, packing.parts, plan, packing, limited=limited, alone=alone)
+        return _seal(session, packing, plan, limited=limited, alone=alone)
 
 
 def _seal(
-    session: Session, parts: Sequence[Part], plan: Any, packing: Packing, *, limited: bool, alone: bool
+    session: Session, packing: Packing, plan: Mapping[str, Any], *, limited: bool, alone: bool
 ) -> Sequence[UUID]:
     """Write the calls of the new parts, and reserve what they can cost."""
-    ids = [part.batch_id for part in parts]
-    if ids and limited:
+    ids = [part.batch_id for part in packing.parts]
+    if not ids:
+        return ids
+    if limited:
         budgets.reserve(session, packing.tenant, ids, holder=plan["holder"], alone=alone)
-    if ids:
-        db.run(session, "batches/update_called", batch_ids=ids)
-        db.run(session, "batches/insert_calls", batch_ids=ids)
+    db.run(session, "batches/update_called", batch_ids=ids)
+    db.run(session, "batches/insert_calls", batch_ids=ids)
     return ids
 
 
