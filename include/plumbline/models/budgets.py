@@ -18,6 +18,7 @@ from plumbline.core.clock import now
 from plumbline.core.db import Database
 from plumbline.core.errors import Fatal
 from plumbline.core.tools import Tools
+from plumbline.models.batches.budgets import reserve_open
 from plumbline.models.errors import usd
 from plumbline.models.leases import Period, ends_at, first_day, forecast
 from plumbline.models.reserving import named, reclaim, take_back, tell_thresholds
@@ -252,8 +253,7 @@ def _put(session: Session, fresh: Sequence[_Fresh]) -> None:
     take_back(session, periods)
     for one in uncounted:
         _reserve_open_calls(session, one, calls[one])
-        batch_ids = [batch["batch_id"] for batch in batches]
-        db.run(session, "batches/reserve_open_lines", **one.which, batch_ids=batch_ids)
+        reserve_open(session, [batch["batch_id"] for batch in batches], one.which)
         db.run(session, "ledger/book_period_anew", **one.which)
     tell_thresholds(session, periods)
 
