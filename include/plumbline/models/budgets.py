@@ -147,6 +147,7 @@ def list_budgets(tools: Tools, tenant: str, moment: datetime | None = None) -> l
 
 def standings(session: Session, moment: datetime) -> list[Standing]:
     """Return how the tenant's budgets stand, what dead processes have leased included.  Nothing is written."""
+    db.run(session, "core/join_by_hash")
     return [_standing(found, moment) for found in db.rows(session, "ledger/select_budgets", moment=moment)]
 
 
