@@ -18,6 +18,7 @@ from plumbline.core.clock import now
 from plumbline.core.db import Database
 from plumbline.core.errors import Fatal
 from plumbline.core.tools import Tools
+from plumbline.models.batches.budgets import reserve_open
 from plumbline.models.errors import usd
 from plumbline.models.leases import Period, ends_at, first_day, forecast
 from plumbline.models.reserving import named, reclaim, take_back, tell_thresholds
@@ -146,6 +147,7 @@ def list_budgets(tools: Tools, tenant: str, moment: datetime | None = None) -> l
 
 def standings(session: Session, moment: datetime) -> list[Standing]:
     """Return how the tenant's budgets stand, what dead processes have leased included.  Nothing is written."""
+    db.run(session, "core/join_by_hash")
     return [_standing(found, moment) for found in db.rows(session, "ledger/select_budgets", moment=moment)]
 
 
@@ -252,8 +254,7 @@ def _put(session: Session, fresh: Sequence[_Fresh]) -> None:
     take_back(session, periods)
     for one in uncounted:
         _reserve_open_calls(session, one, calls[one])
-        batch_ids = [batch["batch_id"] for batch in batches]
-        db.run(session, "batches/reserve_open_lines", **one.which, batch_ids=batch_ids)
+        reserve_open(session, [batch["batch_id"] for batch in batches], one.which)
         db.run(session, "ledger/book_period_anew", **one.which)
     tell_thresholds(session, periods)
 

@@ -30,3 +30,6 @@ alter table ledger.batch
 
 grant select, insert, update, delete on ledger.batch_share to plumbline_app;
 grant select on ledger.batch_share to plumbline_auditor, plumbline_reporter;
+
+-- What was spent lately is read of large months; rows come in the order of time, so a small index of blocks will do.
+create index call_by_time on ledger.call using brin (at);

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from plumbline.models.calls import About, Billed, Call
 from plumbline.models.embeddings import Embedding
 from plumbline.models.errors import InputRefused
 from plumbline.models.identity import Keys
+from plumbline.models.leases import forecast
 from plumbline.models.ledger import Ledger
 from plumbline.models.policy import Happened, History, Outcome
 from plumbline.models.prices import PriceList
@@ -489,6 +490,28 @@ def test_each_threshold_is_told_once(
         in caplog.text
     )
     assert standing(tools).state == "full"
+
+
+def test_a_month_is_forecast_by_what_its_calls_have_cost_in_the_last_week(
+    tools: Tools, caller: Callable[..., Caller], book: Book
+) -> None:
+    """Of each budget those that it counts, whatever else they count for; what is older says nothing of today's rate."""
+    limit(tools, month=2000)
+    limit(tools, scope="project", name="shop", month=2000)
+    for number, project in enumerate(("shop", "shop", "other")):
+        one = caller(project=project)
+        one.buy(f"boats {number}", 10 ** (number + 1))
+        one.leave()
+    book.change("update ledger.call set at = at - interval '8 days' where cost_usd = 10")
+    book.change("update ledger.budget set valid_from = valid_from - interval '30 days'")
+    moment = datetime.now(UTC)
+
+    for scope, spent, recent in (("everything", 1110, 1100), ("project", 110, 100)):
+        [found] = [each for each in list_budgets(tools, "main", moment) if each.scope == scope]
+        assert found.spent_usd == spent
+        assert found.forecast_usd == forecast(
+            "month", found.starts_on, moment, Decimal(spent), Decimal(recent), timedelta(days=30)
+        )
 
 
 def test_many_callers_at_once_buy_no_more_than_the_cap(

@@ -12,7 +12,7 @@ first, in a statement of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -50,6 +50,7 @@ def reserve(session: Session, tenant: str, batch_ids: Sequence[UUID], *, holder:
         RoomIsShort: There is no room without what others hold; roll back and do it alone.
         BudgetExhausted: There is no room even so.
     """
+    db.run(session, "core/join_by_hash")
     day = now().date()
     applying = db.rows(session, "batches/select_applying", tenant=tenant, batch_ids=batch_ids, day=day)
     if not applying:
@@ -62,6 +63,9 @@ def reserve(session: Session, tenant: str, batch_ids: Sequence[UUID], *, holder:
 
 def book(session: Session, batch_id: UUID, called_at: datetime, ended: Sequence[Ending]) -> None:
     """Book what calls of a batch, which is held, cost in place of what they could have cost."""
+    if not ended:
+        return
+    db.run(session, "core/join_by_hash")
     drawn = db.rows(
         session,
         "batches/draw_shares",
@@ -75,6 +79,17 @@ def book(session: Session, batch_id: UUID, called_at: datetime, ended: Sequence[
         session,
         [Share(row["period_id"], row["lease"], row["reserved_usd"], row["cost_usd"]) for row in drawn],
     )
+
+
+def reserve_open(session: Session, batch_ids: Sequence[UUID], which: Mapping[str, object]) -> None:
+    """
+    Reserve the lines of these batches, which are held, in the period of a budget that was set after they were planned.
+
+    `which`: the scope and name of the budget, its period and the day on which that starts.
+    """
+    if batch_ids:
+        db.run(session, "core/join_by_hash")
+        db.run(session, "batches/reserve_open_lines", batch_ids=batch_ids, **which)
 
 
 def give_back(session: Session, batch_id: UUID) -> None:

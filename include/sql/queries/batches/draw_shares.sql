@@ -8,8 +8,9 @@ with ended as (
 counted as (
     select named.period_id, sum(ended.planned_usd) as planned_usd, sum(ended.cost_usd) as cost_usd
     from ended
-    join ledger.call on call.call_id = ended.call_id and call.at = %(called_at)s
+    join ledger.call on call.call_id = ended.call_id
     cross join unnest(call.budget_periods) as named (period_id)
+    where call.call_id = any(%(call_ids)s) and call.at = %(called_at)s
     group by named.period_id
 ),
 mine as (

@@ -1,13 +1,13 @@
 -- Write the calls of new batches, one a line, with the periods of budgets that they count for: of a budget by user, the
 -- lines of that user.
-with common as (
+with common as materialized (
     select share.batch_id, array_agg(share.period_id order by share.period_id) as periods
     from ledger.batch_share as share
     join ledger.budget_period as period on period.period_id = share.period_id
     where share.batch_id = any(%(batch_ids)s) and period.scope <> 'user'
     group by share.batch_id
 ),
-own as (
+own as materialized (
     select share.batch_id, period.name as user_ref, array_agg(share.period_id order by share.period_id) as periods
     from ledger.batch_share as share
     join ledger.budget_period as period on period.period_id = share.period_id
@@ -38,4 +38,4 @@ cross join lateral (
     select sum(input.tokens)::bigint as tokens, string_agg(input.key, ''::bytea order by input.place) as keys
     from unnest(line.keys, line.tokens) with ordinality as input (key, tokens, place)
 ) as planned
-where batch.batch_id = any(%(batch_ids)s)
+where batch.batch_id = any(%(batch_ids)s) and line.batch_id = any(%(batch_ids)s)

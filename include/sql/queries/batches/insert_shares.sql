@@ -7,7 +7,7 @@ with asked as (
     join ledger.batch_plan as plan on plan.plan_id = batch.plan_id
     join ledger.batch_line as line on line.batch_id = batch.batch_id
     cross join lateral (select sum(token)::bigint as tokens from unnest(line.tokens) as of_line (token)) as planned
-    where batch.batch_id = any(%(batch_ids)s)
+    where batch.batch_id = any(%(batch_ids)s) and line.batch_id = any(%(batch_ids)s)
     group by line.batch_id, line.tenant, line.user_ref
 ),
 period as (

@@ -7,6 +7,8 @@ with open as (
     join ledger.batch_line as line on line.batch_id = batch.batch_id
     join ledger.call on call.call_id = line.call_id and call.at = batch.called_at
     where batch.batch_id = any(%(batch_ids)s)
+        and line.batch_id = any(%(batch_ids)s)
+        and call.batch_id = any(%(batch_ids)s::text[])
         and batch.called_at >= %(starts_on)s::date::timestamp at time zone 'UTC'
         and (line.left_as is null or line.left_as = 'unknown')
         and not coalesce(call.budget_periods @> array[%(period)s::bigint], false)
@@ -21,7 +23,7 @@ with open as (
 called as (
     update ledger.call set budget_periods = call.budget_periods || %(period)s::bigint
     from open
-    where call.call_id = open.call_id and call.at = open.call_at
+    where call.call_id = open.call_id and call.at = open.call_at and call.batch_id = any(%(batch_ids)s::text[])
 ),
 share as (
     insert into ledger.batch_share (batch_id, period_id, tenant, lease, reserved_usd)

@@ -1,11 +1,20 @@
 -- The budgets in force and how their day or month stands; and what their calls cost in the last seven days.
-with recent as (
-    select period.scope, period.name, period.period, sum(call.cost_usd) as usd
+-- Added up by what the calls name first: there are many calls, and few of these.
+with named as (
+    select budget_periods, sum(cost_usd) as usd
     from ledger.call
-    cross join unnest(call.budget_periods) as counted (period_id)
+    where at > %(moment)s::timestamptz - interval '7 days' and cost_usd is not null and budget_periods is not null
+    group by budget_periods
+),
+recent as (
+    select period.scope, period.name, period.period, sum(named.usd) as usd
+    from named
+    cross join unnest(named.budget_periods) as counted (period_id)
     join ledger.budget_period as period on period.period_id = counted.period_id
-    where call.at > %(moment)s::timestamptz - interval '7 days' and call.cost_usd is not null
     group by period.scope, period.name, period.period
+),
+watched as (
+    select scope, name, period, min(valid_from) as since from ledger.budget group by scope, name, period
 ),
 drawn as (
     select period_id, sum(spent_usd) as spent_usd, sum(open_usd) as open_usd from ledger.lease group by period_id
@@ -28,17 +37,11 @@ select
     coalesce(drawn.open_usd, 0) as open_usd,
     coalesce(period.over_usd, 0) as over_usd,
     coalesce(recent.usd, 0) as recent_usd,
-    (
-        select min(former.valid_from)
-        from ledger.budget as former
-        where former.tenant = budget.tenant
-            and former.scope = budget.scope
-            and former.name = budget.name
-            and former.period = budget.period
-    ) as watched_since,
+    watched.since as watched_since,
     event.reached,
     coalesce(event.refused, false) as refused
 from ledger.budget
+join watched on watched.scope = budget.scope and watched.name = budget.name and watched.period = budget.period
 left join ledger.budget_period as period
     on period.tenant = budget.tenant
     and period.scope = budget.scope
