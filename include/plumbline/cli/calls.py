@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import uuid
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -37,7 +37,8 @@ def unknown(*, tenant: Tenant = None, as_json: Json = False) -> None:
         said = f"{call.use} by {call.model}: {inputs}, {tokens}, at most ${call.cost_usd:.6f}"
         say_below(said)
     console.print(
-        "Look them up at the provider, then: plumbline calls release CALL --billed (or --not-billed)"
+        "Let the provider's records decide: plumbline calls reconcile. Or look them up yourself, then: plumbline calls "
+        "release CALL --billed (or --not-billed)"
     )
 
 
@@ -54,6 +55,35 @@ def release(
     with working("calls", tenant) as (tools, run):
         booked = release_call(tools, run, call, billed, getpass.getuser())
     console.print(f"Booked at ${booked:.6f}; its inputs may be bought anew.")
+
+
+@calls.command()
+def reconcile(*, tenant: Tenant = None, as_json: Json = False) -> None:
+    """Release the calls in doubt that the provider's records decide (connection plumbline_openai_admin)."""
+    from plumbline.review import reconcile_calls
+
+    with working("calls", tenant) as (tools, run):
+        admin = tools.settings.connection("plumbline_openai_admin")
+        receipt: dict[str, Any] = reconcile_calls(tools, run, admin=admin)
+    if as_json:
+        print_json(receipt)
+        return
+    if not receipt["calls"]:
+        console.print("No call is in doubt at that provider.")
+        return
+    for call in receipt["calls"]:
+        console.print(f"[bold]{call['call_id']}[/bold]  {_OUTCOMES[call['outcome']]}")
+        say_below(call["says"])
+    if receipt["left"]:
+        console.print("Decide what is left: plumbline review")
+
+
+_OUTCOMES = {
+    "billed": "was billed, and is released",
+    "not_billed": "was not billed, and is released",
+    "left": "is left to a person",
+    "ended": "has ended in the meantime",
+}
 
 
 @calls.command()

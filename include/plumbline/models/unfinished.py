@@ -9,15 +9,18 @@ is in the book, and only then may the inputs be bought anew.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plumbline.core import db
 from plumbline.core.errors import Fatal
 from plumbline.core.tools import Tools
 from plumbline.models.batches.budgets import book as book_lines
+from plumbline.models.calls import Billed
+from plumbline.models.prices import PriceList
 from plumbline.models.reserving import book, reclaim
 
 if TYPE_CHECKING:
@@ -82,11 +85,14 @@ def release_call(
     return cost
 
 
-def release_within(session: Session, call_id: uuid.UUID | str, billed: bool) -> Decimal:
+def release_within(
+    session: Session, call_id: uuid.UUID | str, billed: bool, used: Billed | None = None
+) -> Decimal:
     """
     Do the same within a transaction of the tenant, with what else belongs to the decision.
 
-    Who decided is no business of the book: it is in the item of the queue, `plumbline.review.release_call`.
+    `used` are the tokens that were billed, where they are known; otherwise it is booked as it was planned.  Who decided
+    is no business of the book: it is in the item of the queue, `plumbline.review.release_call`.
     """
     call_id = read_call_id(call_id)
     found = db.row(session, "ledger/lock_unfinished_call", call_id=call_id)
@@ -96,8 +102,7 @@ def release_within(session: Session, call_id: uuid.UUID | str, billed: bool) -> 
         raise NotUnfinished(
             f"There is nothing to decide about call {call_id}: `plumbline calls unknown` lists what is."
         )
-    tokens, tokens_out = (found["tokens"], found["tokens_out"]) if billed else (0, 0)
-    cost: Decimal = found["cost_usd"] if billed else Decimal(0)
+    tokens, cached, tokens_out, cost = _bill(found, billed, used)
     if line is not None:
         db.run(session, "batches/delete_ended_lines", batch_id=line["batch_id"], call_ids=[call_id])
         book_lines(session, line["batch_id"], line["cost_usd"], cost)
@@ -109,11 +114,33 @@ def release_within(session: Session, call_id: uuid.UUID | str, billed: bool) -> 
         call_id=call_id,
         call_at=found["at"],
         tokens=tokens,
+        tokens_cached=cached,
         tokens_out=tokens_out,
         cost_usd=cost,
-        error=f"Cut off; decided: it was {'billed, at the planned tokens' if billed else 'not billed'}.",
+        error=f"Cut off; decided: it was {_how(billed, used)}.",
     )
     return cost
+
+
+def _bill(
+    found: Mapping[str, Any], billed: bool, used: Billed | None
+) -> tuple[int, int | None, int, Decimal]:
+    """Return the tokens in, those of them cached, and out, and what they cost."""
+    if not billed:
+        return 0, None, 0, Decimal(0)
+    if used is None or used.tokens_in is None or used.tokens_out is None:
+        return found["tokens"], None, found["tokens_out"], found["cost_usd"]
+    prices = PriceList.booked(found, found["model"], "standard", found["at"].date())
+    cost = prices.cost(used.tokens_in, used.cached, used.tokens_out)
+    return used.tokens_in, used.cached, used.tokens_out, cost
+
+
+def _how(billed: bool, used: Billed | None) -> str:
+    if not billed:
+        return "not billed"
+    return (
+        "billed, at the planned tokens" if used is None else "billed, at the tokens of the provider's records"
+    )
 
 
 def read_call_id(call_id: uuid.UUID | str) -> uuid.UUID:

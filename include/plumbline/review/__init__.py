@@ -32,6 +32,7 @@ from plumbline.review.queue import (
     take,
     withdraw,
 )
+from plumbline.review.reconciling import reconcile_calls
 from plumbline.review.screening import Screened, screen
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "list_all",
     "list_open",
     "overdue",
+    "reconcile_calls",
     "release_call",
     "remark",
     "screen",
