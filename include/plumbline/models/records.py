@@ -193,7 +193,8 @@ def _evidence(one: _Stretch, conclusion: str) -> str:
 
 
 def _said(amount: Amount) -> str:
-    return f"{amount.requests:,} requests ({amount.tokens_in:,} tokens in, {amount.tokens_out:,} out)"
+    requests = f"{amount.requests:,} request{'' if amount.requests == 1 else 's'}"
+    return f"{requests} ({amount.tokens_in:,} tokens in, {amount.tokens_out:,} out)"
 
 
 def _stretches(

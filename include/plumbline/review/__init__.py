@@ -21,6 +21,7 @@ from plumbline.review.items import Item, Question
 from plumbline.review.queue import (
     answer_waiting,
     ask,
+    ask_anew,
     assign,
     decide,
     find,
@@ -51,6 +52,7 @@ __all__ = [
     "answer_waiting",
     "ask",
     "ask_about_unknown_calls",
+    "ask_anew",
     "assign",
     "decide",
     "find",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 THE_RECORDS = "the provider's records"
 """Who decided."""
+_TOO_YOUNG = "The provider's records of its time are not complete yet."
 _AROUND = timedelta(hours=6)
 """How much of the time before and after is compared; where calls follow each other for longer, a person decides."""
 _LONGEST_BOOKED = timedelta(hours=1)
@@ -96,8 +97,7 @@ def _decided(
     begin = (first.doubtful.at - _AROUND).replace(second=0, microsecond=0)
     until = min(until, last.doubtful.at + _AROUND + LONGEST_CALL)
     if first.doubtful.at + LONGEST_CALL + SKEW >= until:
-        says = "The provider's records of its time are not complete yet."
-        return {one.doubtful.call_id: Verdict(billed=None, says=says) for one in together}
+        return {one.doubtful.call_id: Verdict(billed=None, says=_TOO_YOUNG) for one in together}
     minutes = records.minutes(first.route, first.model, begin, until)
     known = _known(tools, tenants, records.base_url, first, begin, until)
     doubtful = [
@@ -127,7 +127,8 @@ def _end(tools: Tools, run: Run, call_id: uuid.UUID, verdict: Verdict) -> str:
             return "ended"
         if verdict.billed is None:
             _, remarks = history(session, item.item_id)
-            if not any(said["who"] == THE_RECORDS and said["words"] == verdict.says for said in remarks):
+            said = {one["words"] for one in remarks if one["who"] == THE_RECORDS}
+            if verdict.says not in said | {_TOO_YOUNG}:
                 remark(session, item.item_id, verdict.says, THE_RECORDS)
             return "left"
         amount = verdict.amount

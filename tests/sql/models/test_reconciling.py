@@ -176,12 +176,13 @@ def test_others_at_the_same_key_leave_it_to_a_person(
 
 
 def test_what_is_too_young_is_left_alone(
-    lose: Callable[..., None], reconcile: Callable[..., Receipt], admin: Connection
+    tools: Tools, lose: Callable[..., None], reconcile: Callable[..., Receipt], admin: Connection
 ) -> None:
     """Records come late; the connection says by how much."""
     lose(BOAT, billed=True)
 
     assert reconcile(now()) == outcome(left=1)
+    assert remarks(tools) == []
     assert reconcile(now() + timedelta(minutes=80)) == outcome(left=1)
     hasty = replace(admin, extra={"records_after_minutes": 10})
     assert reconcile(now() + timedelta(minutes=80), hasty) == outcome(billed=1)
