@@ -18,7 +18,7 @@ from plumbline.core.hashing import sha256
 from plumbline.core.settings import Settings
 from plumbline.models.errors import usd
 from plumbline.provenance.recording import recorded
-from plumbline.review import Question, answer_waiting, ask
+from plumbline.review import Question, answer_waiting, ask_anew
 from plumbline_airflow.alerts import tell_of_question
 from plumbline_airflow.connections import tools_of_airflow
 from plumbline_airflow.steps import run_of
@@ -92,7 +92,7 @@ class ApproveSpend(ApprovalOperator):
             recorded(tools.db, run) as receipt,
             tools.db.transaction(run.tenant) as session,
         ):
-            receipt["item_id"] = str(ask(session, run, asked))
+            receipt["item_id"] = str(ask_anew(session, run, asked))
 
 
 def _run_of(context: Context) -> Run:

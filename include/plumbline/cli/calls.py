@@ -6,7 +6,7 @@ import dataclasses
 import getpass
 import uuid
 from collections import Counter
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -38,7 +38,8 @@ def unknown(*, tenant: Tenant = None, as_json: Json = False) -> None:
         said = f"{call.use} by {call.model}: {inputs}, {tokens}, at most ${call.cost_usd:.6f}"
         say_below(said)
     console.print(
-        "Look them up at the provider, then: plumbline calls release CALL --billed (or --not-billed)"
+        "Let the provider's records decide: plumbline calls reconcile. Or look them up yourself, then: plumbline calls "
+        "release CALL --billed (or --not-billed)"
     )
     for batch, lines in Counter(call.batch_id for call in found if call.batch_id).items():
         say_below(f"{counted(lines, 'line')} of a batch together: --batch {batch} instead of CALL")
@@ -69,6 +70,35 @@ def release(
             lines, booked = 1, release_call(tools, run, str(call), billed, getpass.getuser())
     what = "Booked" if batch is None else f"{counted(lines, 'line')} booked"
     console.print(f"{what} at ${booked:.6f}; {'its' if lines == 1 else 'their'} inputs may be bought anew.")
+
+
+@calls.command()
+def reconcile(*, tenant: Tenant = None, as_json: Json = False) -> None:
+    """Release the calls in doubt that the provider's records decide (connection plumbline_openai_admin)."""
+    from plumbline.review import reconcile_calls
+
+    with working("calls", tenant) as (tools, run):
+        admin = tools.settings.connection("plumbline_openai_admin")
+        receipt: dict[str, Any] = reconcile_calls(tools, run, admin=admin)
+    if as_json:
+        print_json(receipt)
+        return
+    if not receipt["calls"]:
+        console.print("No call is in doubt at that provider.")
+        return
+    for call in receipt["calls"]:
+        console.print(f"[bold]{call['call_id']}[/bold]  {_OUTCOMES[call['outcome']]}")
+        say_below(call["says"])
+    if receipt["left"]:
+        console.print("Decide what is left: plumbline review")
+
+
+_OUTCOMES = {
+    "billed": "was billed, and is released",
+    "not_billed": "was not billed, and is released",
+    "left": "is left to a person",
+    "ended": "has ended in the meantime",
+}
 
 
 @calls.command()

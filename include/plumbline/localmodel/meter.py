@@ -10,16 +10,18 @@ can erase proves nothing.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from plumbline.localmodel.answers import Bill
+from plumbline.localmodel.usage import Usage, Used
 
 MOST_KEYS = 200_000
 """Keys whose count is kept; the oldest go first."""
@@ -39,6 +41,8 @@ class Billed:
     key: str | None = None
     fingerprint: str | None = None
     service: str = SINGLE
+    at: int | None = field(default_factory=lambda: int(time.time()))
+    """When, in Unix seconds; None on a bill from before that was written down."""
 
 
 class Meter:
@@ -63,6 +67,7 @@ class Meter:
         self._by_model: dict[str, Counter[str]] = {}
         self._batch_lines: dict[str, Counter[str]] = {}
         self._by_key: dict[str, int] = {}
+        self.usage = Usage()
         self._marks: set[bytes] = set()
         self._in_flight = self._peak = 0
         if self._log and not keep_file:
@@ -104,6 +109,9 @@ class Meter:
         model["inputs"] += bill.inputs
         model["prompt_tokens"] += bill.prompt_tokens
         model["completion_tokens"] += bill.completion_tokens
+        if billed.at is not None:
+            tokens = (bill.prompt_tokens, bill.completion_tokens)
+            self.usage.add(Used(billed.at, billed.path, bill.model, billed.service == BATCH, *tokens))
         self._seen["repeated_inputs"] += self._repeats(bill.marks)
         self._seen["repeated_questions"] += self._repeats((bill.question,) if bill.question else ())
         if not bill.priced or billed.service == BATCH:
@@ -184,7 +192,8 @@ def read_bill(file: Path) -> Iterator[Billed]:
                 fields = orjson.loads(line)
                 path, key, fingerprint = (fields.pop(name) for name in ("path", "key", "fingerprint"))
                 service = fields.pop("service", SINGLE)
-                yield Billed(path, Bill(**fields), key, fingerprint, service)
+                at = fields.pop("at", None)
+                yield Billed(path, Bill(**fields), key, fingerprint, service, at)
 
 
 def _line(billed: Billed) -> bytes:
@@ -195,6 +204,7 @@ def _line(billed: Billed) -> bytes:
             "key": billed.key,
             "fingerprint": billed.fingerprint,
             "service": billed.service,
+            "at": billed.at,
             "model": bill.model,
             "inputs": bill.inputs,
             "prompt_tokens": bill.prompt_tokens,

@@ -28,6 +28,7 @@ from plumbline.localmodel.meter import BATCH, Billed, Meter, read_bill
 from plumbline.localmodel.options import Options, is_loopback
 from plumbline.localmodel.storage import Storage, is_kept, told
 from plumbline.localmodel.uploads import Upload
+from plumbline.localmodel.usage import USAGE
 from plumbline.localmodel.wire import Ending, Request, Response
 
 log = logging.getLogger(__name__)
@@ -108,6 +109,8 @@ class Service:
             return Response(ending=Ending.DROPPED)
         if is_kept(request.path):
             response = await self._storage.handle(request)
+        elif request.path.startswith(USAGE):
+            response = told(self._meter.usage.answer(request))
         elif request.path == "/v1/models":
             response = told(list_models())
         elif request.path.startswith("/v1/models/"):

@@ -55,6 +55,8 @@ class Request:
     query: dict[str, str] = field(default_factory=dict)
     sink: Sink | None = None
     """Where the body went, when somebody had asked for it; `body` is empty then."""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    """The query as it came: a name may be there several times."""
 
 
 class Sink(Protocol):
@@ -171,9 +173,9 @@ class Connection(asyncio.Protocol):
         """The request is whole: put it in the queue, and see that somebody works on it."""
         if self._transport is None or self._transport.is_closing():
             return
-        query = dict(parse_qsl((httptools.parse_url(self._url).query or b"").decode("latin-1")))
+        asked = parse_qsl((httptools.parse_url(self._url).query or b"").decode("latin-1"))
         body = b"".join(self._body)
-        request = Request(self._method(), self._path(), self._headers, body, query, self._sink)
+        request = Request(self._method(), self._path(), self._headers, body, dict(asked), self._sink, asked)
         self._waiting.append((request, self._parser.should_keep_alive()))
         self._body, self._sink = [], None
         if self._worker is None or self._worker.done():

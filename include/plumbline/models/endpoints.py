@@ -188,7 +188,7 @@ def connected(provider: Connection) -> Endpoint:
     model = str(extra.get("embedding_model") or DEFAULT_MODEL)
     dimensions, shortened = _dimensions(model, _number(extra, "dimensions"))
     preset = Limits()
-    base_url = _base_url(provider)
+    base_url = base_url_of(provider)
     return Endpoint(
         name=base_url,
         base_url=base_url,
@@ -248,14 +248,15 @@ def _other(extra: Mapping[str, Any], kind: str, usual: str) -> ModelNamed:
     )
 
 
-def _base_url(provider: Connection) -> str:
+def base_url_of(provider: Connection) -> str:
+    """Return the address that a connection to a provider names; raises Misconfigured for what is none."""
     if not provider.host:
         return OPENAI
     if "://" in provider.host:
         parts = urlsplit(provider.host)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             raise Misconfigured(
-                "The host of the connection plumbline_openai must be an address such as https://host/v1; "
+                "The host of a connection to a provider must be an address such as https://host/v1; "
                 "the key belongs in the password."
             )
         return provider.host.rstrip("/")

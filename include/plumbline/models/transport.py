@@ -16,7 +16,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
@@ -45,8 +45,8 @@ def post(endpoint: Endpoint, path: str, body: bytes, idempotency_key: str) -> Ou
     return _attempt(lambda: client.post(path, cast_to=Response, content=body, options={"headers": headers}))
 
 
-def get(endpoint: Endpoint, path: str, **asked: str | int) -> Outcome:
-    """Ask once and say what became of it."""
+def get(endpoint: Endpoint, path: str, **asked: str | int | Sequence[str]) -> Outcome:
+    """Ask once and say what became of it; a list is asked for as `name[]`, once a value."""
     from httpx2 import Response
 
     client = _client(endpoint)

@@ -9,16 +9,19 @@ is in the book, and only then may the inputs be bought anew.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plumbline.core import db
 from plumbline.core.errors import Fatal
 from plumbline.core.tools import Tools
 from plumbline.models.batches.budgets import Ending
 from plumbline.models.batches.budgets import book as book_lines
+from plumbline.models.calls import Billed
+from plumbline.models.prices import PriceList
 from plumbline.models.reserving import book, reclaim
 
 if TYPE_CHECKING:
@@ -92,11 +95,14 @@ def release_call(
     return cost
 
 
-def release_within(session: Session, call_id: uuid.UUID | str, billed: bool) -> Decimal:
+def release_within(
+    session: Session, call_id: uuid.UUID | str, billed: bool, used: Billed | None = None
+) -> Decimal:
     """
     Do the same within a transaction of the tenant, with what else belongs to the decision.
 
-    Who decided is no business of the book: it is in the item of the queue, `plumbline.review.release_call`.
+    `used` are the tokens that were billed, where they are known; otherwise it is booked as it was planned.  Who decided
+    is no business of the book: it is in the item of the queue, `plumbline.review.release_call`.
     """
     call_id = read_call_id(call_id)
     found = db.row(session, "ledger/lock_unfinished_call", call_id=call_id)
@@ -107,8 +113,7 @@ def release_within(session: Session, call_id: uuid.UUID | str, billed: bool) -> 
         raise NotUnfinished(
             f"There is nothing to decide about call {call_id}: `plumbline calls unknown` lists what is."
         )
-    tokens, tokens_out = (found["tokens"], found["tokens_out"]) if billed else (0, 0)
-    cost: Decimal = found["cost_usd"] if billed else Decimal(0)
+    tokens, cached, tokens_out, cost = _bill(found, billed, used)
     if (ended := db.row(session, "ledger/delete_intent", call_id=call_id)) is not None:
         book(session, ended, cost)
     db.run(
@@ -117,9 +122,10 @@ def release_within(session: Session, call_id: uuid.UUID | str, billed: bool) -> 
         call_id=call_id,
         call_at=found["at"],
         tokens=tokens,
+        tokens_cached=cached,
         tokens_out=tokens_out,
         cost_usd=cost,
-        error=_decided(billed),
+        error=_decided(billed, used),
     )
     return cost
 
@@ -162,8 +168,22 @@ def _release_lines(session: Session, lines: Sequence[DictRow], billed: bool) -> 
     return sum((one.cost_usd for one in ended), start=Decimal(0))
 
 
-def _decided(billed: bool) -> str:
-    return f"Cut off; decided: it was {'billed, at the planned tokens' if billed else 'not billed'}."
+def _bill(
+    found: Mapping[str, Any], billed: bool, used: Billed | None
+) -> tuple[int, int | None, int, Decimal]:
+    """Return the tokens in, those of them cached, and out, and what they cost."""
+    if not billed:
+        return 0, None, 0, Decimal(0)
+    if used is None or used.tokens_in is None or used.tokens_out is None:
+        return found["tokens"], None, found["tokens_out"], found["cost_usd"]
+    prices = PriceList.booked(found, found["model"], "standard", found["at"].date())
+    cost = prices.cost(used.tokens_in, used.cached, used.tokens_out)
+    return used.tokens_in, used.cached, used.tokens_out, cost
+
+
+def _decided(billed: bool, used: Billed | None = None) -> str:
+    of = "the planned tokens" if used is None else "the tokens of the provider's records"
+    return f"Cut off; decided: it was {f'billed, at {of}' if billed else 'not billed'}."
 
 
 def read_call_id(call_id: uuid.UUID | str) -> uuid.UUID:

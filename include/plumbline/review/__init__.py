@@ -21,6 +21,7 @@ from plumbline.review.items import Item, Question
 from plumbline.review.queue import (
     answer_waiting,
     ask,
+    ask_anew,
     assign,
     decide,
     find,
@@ -32,6 +33,7 @@ from plumbline.review.queue import (
     take,
     withdraw,
 )
+from plumbline.review.reconciling import reconcile_calls
 from plumbline.review.screening import Screened, screen
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "answer_waiting",
     "ask",
     "ask_about_unknown_calls",
+    "ask_anew",
     "assign",
     "decide",
     "find",
@@ -57,6 +60,7 @@ __all__ = [
     "list_all",
     "list_open",
     "overdue",
+    "reconcile_calls",
     "release_call",
     "release_lines",
     "remark",

@@ -59,7 +59,7 @@ def release_call(tools: Tools, run: Run, call_id: uuid.UUID | str, billed: bool,
     call_id = read_call_id(call_id)
     with tools.db.transaction(run.tenant) as session:
         # The item is held before the call, as `decide` does: in the other order, two people could wait for each other.
-        item = waiting_about(session, _KIND, str(call_id)) or _asked_now(session, run, call_id)
+        item = item_about(session, run, call_id)
         booked = release_within(session, call_id, billed)
         if item is not None:
             write_decision(session, item, BILLED if billed else NOT_BILLED, by, None)
@@ -88,8 +88,10 @@ def release_lines(tools: Tools, run: Run, batch_id: uuid.UUID, billed: bool, by:
     return len(released), booked
 
 
-def _asked_now(session: Session, run: Run, call_id: uuid.UUID) -> Item | None:
-    """Ask about a call that nobody has asked about; None where there is nothing to decide."""
+def item_about(session: Session, run: Run, call_id: uuid.UUID) -> Item | None:
+    """Return the item that asks about a call, held, made where nobody has asked yet; None: nothing is in doubt."""
+    if (item := waiting_about(session, _KIND, str(call_id))) is not None:
+        return item
     for call in unknown_calls(session):
         if call.call_id == call_id:
             ask(session, run, _question(call))

@@ -74,6 +74,14 @@ def ask(session: Session, run: Run, question: Question, *, at: datetime | None =
     return found
 
 
+def ask_anew(session: Session, run: Run, question: Question) -> uuid.UUID:
+    """Ask; what waits about the same subject and says something else is withdrawn first.  Raises as `ask` does."""
+    waits = waiting_about(session, question.kind, question.subject_id)
+    if waits is not None and (waits.summary, waits.context) != (question.summary.strip(), question.context):
+        _end(session, waits, "withdrawn", None, run.job, "Asked anew: what it is about has changed.")
+    return ask(session, run, question)
+
+
 def take(session: Session, item_id: uuid.UUID, by: str) -> Item:
     """
     Say that one is at an item; return it as it is now.

@@ -115,6 +115,19 @@ def test_other_subjects_and_other_kinds_are_other_questions(session: Session, ru
     assert len(asked) == 3
 
 
+def test_what_has_changed_is_asked_anew_and_what_has_not_stays(session: Session, run: Run) -> None:
+    """A person must not decide by figures of yesterday."""
+    first = review.ask_anew(session, run, QUESTION)
+    again = review.ask_anew(session, run, QUESTION)
+    changed = review.ask_anew(session, run, replace(QUESTION, context={"category": "hate"}))
+
+    assert first == again != changed
+    assert {(item.item_id, item.state) for item in review.list_all(session)} == {
+        (first, "withdrawn"),
+        (changed, "open"),
+    }
+
+
 def test_what_waits_in_airflow_is_not_decided_here(session: Session, run: Run) -> None:
     """A decision that moves nothing would look like one: it is refused with where to answer, and Airflow's ends it."""
     approval = replace(QUESTION, kind="spend_approval", reason="above_limit")

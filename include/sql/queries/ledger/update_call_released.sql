@@ -1,7 +1,8 @@
--- A person has decided what became of a call.
+-- A person, or the provider's records, have decided what became of a call.
 update ledger.call
 set state = 'failed',
     tokens_in = %(tokens)s,
+    tokens_cached = %(tokens_cached)s,
     tokens_out = %(tokens_out)s,
     cost_usd = %(cost_usd)s,
     ended_at = clock_timestamp(),
