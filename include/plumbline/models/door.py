@@ -19,7 +19,8 @@ from plumbline.core.receipts import Run
 from plumbline.core.sql import statement
 from plumbline.core.tools import Tools
 from plumbline.models import wire
-from plumbline.models.asking import ChatStream
+from plumbline.models.asked import Questions
+from plumbline.models.asking import ChatStream, unfinished
 from plumbline.models.batches.planning import BatchPlan
 from plumbline.models.calls import PromptRef
 from plumbline.models.chatting import Chatting
@@ -32,7 +33,7 @@ from plumbline.models.ledger import unanswered
 from plumbline.models.moderating import Judgement, Moderation, judgements
 from plumbline.models.policy import Policy
 from plumbline.models.prices import Service, estimate
-from plumbline.models.spending import Spend, plan_texts
+from plumbline.models.spending import PlannedCall, Spend, plan_calls, plan_texts
 from plumbline.models.streams import TextStream
 from plumbline.privacy.minimise import Minimiser
 
@@ -236,6 +237,28 @@ class Door:
             PriceUnknown: The model has no price.
         """
         return plan_texts(self._database, self._run, self.endpoint, use, streams)
+
+    def plan_chats(
+        self, use: str, requests: Iterable[ChatRequest], *, prompt: PromptRef | None = None
+    ) -> Spend:
+        """
+        Return what asking the chat model these questions would come to at most, less those that have an answer.
+
+        An answer that has to be put right is one call more, which nobody can plan.  Nothing is sent or written.
+
+        Raises:
+            InputRefused: One is longer than the model reads or its use allows.
+            PriceUnknown: The model has no price.
+        """
+        endpoint = self.endpoint.for_chat()
+        questions = Questions(self._run, endpoint, use, prompt, self._minimiser)
+        calls: dict[bytes, PlannedCall] = {}
+        for request in requests:
+            item = questions.input(request)
+            calls[item.key] = PlannedCall(1, item.tokens, request.max_output_tokens)
+        missing = unfinished(self._database, self._run.tenant, list(calls))
+        wanted = [call for key, call in calls.items() if key in missing]
+        return plan_calls(self._database, self._run, endpoint.model, use, wanted)
 
     def verify(self) -> Proof:
         """
