@@ -29,7 +29,7 @@ from plumbline.models.embeddings import Embedding
 from plumbline.models.endpoints import Endpoint, endpoint_of
 from plumbline.models.errors import AnswerUnusable
 from plumbline.models.identity import Keys
-from plumbline.models.ledger import unanswered
+from plumbline.models.ledger import to_be_bought, unanswered
 from plumbline.models.moderating import Judgement, Moderation, judgements
 from plumbline.models.policy import Policy
 from plumbline.models.prices import Service, estimate
@@ -216,8 +216,8 @@ class Door:
         return Keys(self._run.tenant, use, self.model, {"dimensions": self.dimensions}).of(minimised)
 
     def unanswered(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Return those of the keys that a run would have to buy.  Nothing is sent."""
-        return unanswered(self._database, self._run.tenant, keys)
+        """Return those of the keys that a run would have to buy, less what a batch is buying.  Nothing is sent."""
+        return to_be_bought(self._database, self._run.tenant, keys)
 
     def estimate(self, tokens: int, *, in_batches: bool = False) -> Decimal:
         """
