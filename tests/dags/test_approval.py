@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -39,14 +41,27 @@ def inbox(installation: Path) -> Path:
     return installation
 
 
+@pytest.fixture(scope="module")
+def api(airflow: None) -> Any:
+    """Airflow's API server, as the person `boss` sees it, signed in."""
+    from airflow.api_fastapi.app import create_app
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from starlette.testclient import TestClient
+
+    app = create_app(apps="core")
+    token = app.state.auth_manager.generate_jwt(SimpleAuthManagerUser(username="boss", role="admin"))
+    return TestClient(app, headers={"Authorization": f"Bearer {token}"})
+
+
 @pytest.fixture
-def answering(airflow: None) -> Iterator[Callable[..., list[dict[str, Any]]]]:
-    """Answer the next question as the API server does when a person has decided; return what was asked."""
+def answering(api: Any) -> Iterator[Callable[..., list[dict[str, Any]]]]:
+    """Answer the next question in Airflow's API, as its page does for a person; return what was asked."""
     stop, threads = threading.Event(), []
 
     def begin(option: str, by: str | None = "boss") -> list[dict[str, Any]]:
         asked: list[dict[str, Any]] = []
-        threads.append(threading.Thread(target=_answer_next, args=(option, by, asked, stop), daemon=True))
+        answer = partial(_answer_next, api, option) if by else partial(_stay_silent, option)
+        threads.append(threading.Thread(target=answer, args=(asked, stop), daemon=True))
         threads[-1].start()
         return asked
 
@@ -56,7 +71,21 @@ def answering(airflow: None) -> Iterator[Callable[..., list[dict[str, Any]]]]:
         thread.join(10)
 
 
-def _answer_next(option: str, by: str | None, asked: list[dict[str, Any]], stop: threading.Event) -> None:
+def _answer_next(api: Any, option: str, asked: list[dict[str, Any]], stop: threading.Event) -> None:
+    waiting = "/api/v2/dags/~/dagRuns/~/hitlDetails"
+    while not stop.wait(0.2) and not asked:
+        found = api.get(waiting, params={"response_received": False, "state": "awaiting_input"}).json()
+        for detail in found["hitl_details"]:
+            instance = detail["task_instance"]
+            page = f"/api/v2/dags/{instance['dag_id']}/dagRuns/{quote(instance['dag_run_id'])}/taskInstances"
+            answer = {"chosen_options": [option], "params_input": {}}
+            answered = api.patch(f"{page}/{instance['task_id']}/-1/hitlDetails", json=answer)
+            assert answered.json()["responded_by"]["name"] == "boss"
+            asked.append({"task": instance["task_id"], **{key: detail[key] for key in ("subject", "body")}})
+
+
+def _stay_silent(option: str, asked: list[dict[str, Any]], stop: threading.Event) -> None:
+    """Let the time of the next question run out, as the scheduler does."""
     from airflow.models.hitl import HITLDetail
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.trigger import handle_event_submit
@@ -77,7 +106,7 @@ def _answer_next(option: str, by: str | None, asked: list[dict[str, Any]], stop:
                 detail = session.get(HITLDetail, instance.id)
                 assert detail is not None
                 asked.append({"task": instance.task_id, "subject": detail.subject, "body": detail.body})
-                detail.responded_by = {"id": "1", "name": by} if by else None
+                detail.responded_by = None
                 detail.responded_at = timezone.utcnow()
                 detail.chosen_options, detail.params_input = [option], {}
                 event = TriggerEvent(detail.as_resume_event_payload())

@@ -173,6 +173,7 @@ def test_a_plan_says_which_budgets_have_no_room_and_what_would_happen(plumbline,
     assert "has no room for it" in " ".join(screen.split())
     assert ["embed_chunk"] == [refusal["name"] for refusal in plan["refused_by"]]
     assert ["embed_chunk"] == [refusal["name"] for refusal in index["refused_by"]]
+    assert 1 == index["calls"]
 
 
 def test_what_is_printed_for_a_person_has_no_colours_in_a_pipe_and_names_the_model(plumbline, folder):

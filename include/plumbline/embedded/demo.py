@@ -50,6 +50,7 @@ _NEXT = """
 Next, after `. .venv/bin/activate`:
   plumbline documents                       what is in, what was refused, what changed
   plumbline sources add -h                  object stores, web sites, mailboxes, other folders
+  plumbline budget                          what may be spent, what is, and what is left; set caps
   plumbline index plan --dimensions 128     what another index beside this one would cost; then build, compare, swap"""
 _SAMPLES = "samples/documents"
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -90,13 +91,15 @@ def run_demo(documents: str | None = None) -> int:
         with outcome.opened(installation) as found:
             summary = found.summary(run_id)
             found.show_summary(summary)
-            for question in found.questions(folder, summary):
+            questions = found.questions(folder, summary)
+            for question in questions:
                 found.show_search(question)
             found.show_duplicates()
+            door = found.show_door(questions)
         seconds["show"] = round(time.monotonic() - began, 1)
         write_atomically(
             installation.home.summary_file,
-            json.dumps(demo_record(summary, seconds), indent=2) + "\n",
+            json.dumps(demo_record(summary, seconds, door), indent=2) + "\n",
             mode=0o644,
         )
         started.clear()
@@ -132,10 +135,12 @@ def show_address(installation: Installation | None = None) -> int:
     return 0
 
 
-def demo_record(summary: Mapping[str, Any], seconds: Mapping[str, float]) -> dict[str, Any]:
+def demo_record(
+    summary: Mapping[str, Any], seconds: Mapping[str, float], door: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """Return what demo.json holds.  Pure."""
     names = ("documents", "chunks", "embedded", "refused", "requests", "tokens", "cost_usd")
-    return {**{name: summary[name] for name in names}, "seconds": dict(seconds)}
+    return {**{name: summary[name] for name in names}, "door": door, "seconds": dict(seconds)}
 
 
 def task_line(tasks: Sequence[Mapping[str, Any]]) -> str:

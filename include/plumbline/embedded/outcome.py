@@ -1,7 +1,8 @@
 """
-What the demo shows at its end: the figures of its run and three searches, in the words of the command line.
+What the demo shows at its end: the figures of its run, three searches and the door, in the words of the command line.
 
-The one module of the embedded form that looks into the areas; everything else here knows processes only.
+The one module of the embedded form that looks into the areas; everything else here knows processes only, and `dealing`
+the models.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plumbline.core.errors import PlumblineError
 from plumbline.core.receipts import Run
 from plumbline.core.settings import PROJECT_ROOT, Settings
 from plumbline.core.tools import Tools, open_tools
@@ -85,6 +87,34 @@ class Outcome:
         if groups:
             console.print("\n[bold]plumbline documents duplicates[/bold]", markup=True)
             show_group(groups[0])
+
+    def show_door(self, questions: Sequence[str]) -> dict[str, Any] | None:
+        """Show what the door does with a question, and return its figures; None where nothing was asked."""
+        from rich.table import Table
+        from rich.text import Text
+
+        from plumbline.cli.app import console
+        from plumbline.corpus.search import search
+        from plumbline.embedded.dealing import deal, material, told
+
+        if self.tools.provider is not None:
+            say("\nA provider answers, and is paid: nothing is asked of it for show.")
+            return None
+        passages = [[hit.text for hit in search(self.tools, self.run, one).hits] for one in questions]
+        asked = material(questions, passages)
+        if asked is None:
+            return None
+        try:
+            dealt = deal(self.tools, self.run, asked)
+        except PlumblineError as error:
+            say(f"\nThe one door to the models: {error}")  # the knowledge base is there all the same
+            return None
+        console.print(f"\n[bold]The one door to the models[/bold]: {dealt.answered_by}, which costs nothing")
+        lines = Table.grid(padding=(0, 2))
+        for word, line in told(dealt):
+            lines.add_row(Text(f"  {word}", style="bold"), Text(line))
+        console.print(lines)
+        return dict(dealt.as_receipt())
 
 
 def provider(settings: Settings) -> str | None:

@@ -21,8 +21,8 @@ from plumbline.core.sql import statement
 from plumbline.core.tokenizer import EMBEDDING_ENCODING, tokenizer
 from plumbline.core.tools import Tools
 from plumbline.models import wire
-from plumbline.models.asked import Texts
-from plumbline.models.asking import ChatStream
+from plumbline.models.asked import Questions, Texts
+from plumbline.models.asking import ChatStream, unfinished
 from plumbline.models.batches.planning import BatchPlan
 from plumbline.models.calls import PromptRef
 from plumbline.models.chatting import Chatting
@@ -31,12 +31,12 @@ from plumbline.models.embeddings import Embedding
 from plumbline.models.endpoints import Endpoint, endpoint_of
 from plumbline.models.errors import AnswerUnusable
 from plumbline.models.identity import Keys
-from plumbline.models.ledger import unanswered
+from plumbline.models.ledger import to_be_bought, unanswered
 from plumbline.models.moderating import Judgement, Moderation, judgements
 from plumbline.models.policy import Policy
 from plumbline.models.prices import Service, estimate
 from plumbline.models.requests import Input
-from plumbline.models.spending import Spend, plan_texts
+from plumbline.models.spending import PlannedCall, Spend, plan_calls, plan_texts
 from plumbline.models.streams import TextStream
 from plumbline.privacy.minimise import Minimiser
 
@@ -241,8 +241,8 @@ class Door:
         return Keys(self._run.tenant, use, self.model, {"dimensions": self.dimensions}).of(minimised)
 
     def unanswered(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Return those of the keys that a run would have to buy.  Nothing is sent."""
-        return unanswered(self._database, self._run.tenant, keys)
+        """Return those of the keys that a run would have to buy, less what a batch is buying.  Nothing is sent."""
+        return to_be_bought(self._database, self._run.tenant, keys)
 
     def in_doubt(self, keys: Container[bytes]) -> int:
         """Return how many of the keys are held by calls in doubt: a person decides before they can be bought."""
@@ -268,6 +268,28 @@ class Door:
             PriceUnknown: The model has no price.
         """
         return plan_texts(self._database, self._run, self.endpoint, use, streams)
+
+    def plan_chats(
+        self, use: str, requests: Iterable[ChatRequest], *, prompt: PromptRef | None = None
+    ) -> Spend:
+        """
+        Return what asking the chat model these questions would come to at most, less those that have an answer.
+
+        An answer that has to be put right is one call more, which nobody can plan.  Nothing is sent or written.
+
+        Raises:
+            InputRefused: One is longer than the model reads or its use allows.
+            PriceUnknown: The model has no price.
+        """
+        endpoint = self.endpoint.for_chat()
+        questions = Questions(self._run, endpoint, use, prompt, self._minimiser)
+        calls: dict[bytes, PlannedCall] = {}
+        for request in requests:
+            item = questions.input(request)
+            calls[item.key] = PlannedCall(1, item.tokens, request.max_output_tokens)
+        missing = unfinished(self._database, self._run.tenant, list(calls))
+        wanted = [call for key, call in calls.items() if key in missing]
+        return plan_calls(self._database, self._run, endpoint.model, use, wanted)
 
     def verify(self) -> Proof:
         """

@@ -88,6 +88,13 @@ def unanswered(database: Database, tenant: str, keys: Sequence[bytes]) -> set[by
         }
 
 
+def to_be_bought(database: Database, tenant: str, keys: Sequence[bytes]) -> set[bytes]:
+    """Return the keys that have no answer that may be used, and that no batch is buying."""
+    with database.transaction(tenant) as session:
+        found = db.rows(session, "ledger/select_unanswered", keys=bytea_array(keys))
+    return {row["key"] for row in found if row["batch_id"] is None}
+
+
 def any_cut_off(database: Database, tenant: str, endpoint: Endpoint) -> bool:
     """Whether a process died over a call to this model at this endpoint."""
     with database.transaction(tenant) as session:

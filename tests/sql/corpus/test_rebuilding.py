@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
@@ -13,6 +14,7 @@ from plumbline.corpus.comparing import compare_index
 from plumbline.corpus.indexing import build_index
 from plumbline.corpus.rebuilding import plan_spend
 from plumbline.models import PriceUnknown, set_budgets, subject
+from plumbline.models.batches import Work, turn
 
 PRICES = {"standard": "1.37", "batch": "0.5"}
 STATE = """
@@ -124,3 +126,19 @@ def test_questions_that_cannot_be_read_cost_nothing_and_stop_no_plan(asked, run,
 
     assert with_["calls"] == without["calls"] + 2
     assert with_["tokens"] > without["tokens"]
+
+
+def test_what_a_batch_is_buying_is_not_planned_a_second_time(asked, run, model_server):
+    """A run that goes on with the batch of one that was ended asks nobody for what is reserved already."""
+    tools = asked("0")
+    before = plan_spend(tools, run, dimensions=128, batch=True)
+    model_server.fault("batch_hold", state="in_progress")
+    [plan_id] = indexing.plan_batches(tools, run, dimensions=128, batch=True)["plan_ids"]
+    turn(Work.of(tools, run.tenant), [UUID(plan_id)])
+
+    again = plan_spend(tools, run, dimensions=128, batch=True)
+
+    vectors = before["missing"]
+    assert before["missing"] == again["missing"]
+    assert before["to_buy"] - vectors == again["to_buy"] == 2
+    assert Decimal(again["price_usd"]) < Decimal(before["price_usd"])

@@ -78,8 +78,8 @@ def test_the_record_of_a_demo_holds_its_figures_and_nothing_else():
         "cost_usd": 0.0,
     }
 
-    assert {**figures, "seconds": {"ingest": 12.5}} == demo_record(
-        {**figures, "source": "samples"}, {"ingest": 12.5}
+    assert {**figures, "door": None, "seconds": {"ingest": 12.5}} == demo_record(
+        {**figures, "source": "samples"}, {"ingest": 12.5}, None
     )
 
 
