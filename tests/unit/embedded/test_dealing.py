@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+
+from plumbline.core.receipts import Run
 from plumbline.embedded.dealing import bar, material
+from plumbline.embedded.outcome import Outcome
 from plumbline.models import Standing
 
 
@@ -48,3 +54,11 @@ def test_a_bar_shows_what_is_spent_and_what_is_left():
 
     assert bar(standing("2", "0.5")) == f"project demo {'█' * 5}{'░' * 15} $0.50 spent, $1.50 left this month"
     assert "█" * 20 in bar(standing("0", "0"))
+
+
+def test_a_provider_that_is_paid_is_asked_nothing_for_show(capsys: pytest.CaptureFixture[str]):
+    """Neither a question nor a budget: whoever connected it did not ask for them."""
+    paid: Any = SimpleNamespace(provider=object())
+
+    assert Outcome(paid, Run(tenant="main", job="test")).show_door(["How deep?"]) is None
+    assert "nothing is asked of it for show" in capsys.readouterr().out
