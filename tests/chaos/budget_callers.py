@@ -1,5 +1,6 @@
 """
-Many callers in one process, for `test_budgets_under_load.py`: a round for each line of standard input.
+Many callers in one process, for `test_budgets_under_load.py`: a round for each line of standard input, `ROUND more`, or
+`ROUND last` when others need the connections afterwards.
 
 A round's callers start together, each with a session of its own, and want two calls that may cost a dollar each; every
 second one costs half of what it may.  The answer is a line with what was bought, in half dollars.
@@ -73,13 +74,14 @@ def main() -> None:
     database = Database(url)
     with ThreadPoolExecutor(callers) as threads:
         for line in sys.stdin:
+            round_, how = line.split()
             start = threading.Barrier(callers, timeout=60)
             work = [
-                threads.submit(call, database, line.strip(), f"{name} {number}", start)
-                for number in range(callers)
+                threads.submit(call, database, round_, f"{name} {number}", start) for number in range(callers)
             ]
             bought = sum(each.result() for each in work)
-            database.close()  # the next group of callers needs its connections
+            if how == "last":
+                database.close()
             print(bought, flush=True)
 
 
