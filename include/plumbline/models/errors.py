@@ -151,9 +151,17 @@ class InBatch(Passing):
     """What is wanted is being bought in a batch; it is not bought a second time."""
 
     def __init__(
-        self, inputs: int, batch_id: uuid.UUID, expected: datetime | None, *, unknown: bool = False
+        self,
+        inputs: int,
+        batch_id: uuid.UUID,
+        expected: datetime | None,
+        *,
+        unknown: bool = False,
+        waiting: bool = False,
     ) -> None:
         when = f"expected by {expected:%Y-%m-%d %H:%M} UTC at the latest" if expected else "not submitted yet"
+        if waiting:
+            when = "expired and waiting for room in a budget: `plumbline batches show` says what to do"
         if unknown:
             when = "landed without them: decide with `plumbline calls unknown`"
         super().__init__(f"Of what is wanted, {inputs} inputs are in batch {batch_id}, {when}.")

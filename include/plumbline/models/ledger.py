@@ -374,7 +374,8 @@ def _require_no_batch(session: Session, keys: Sequence[bytes]) -> None:
     db.run(session, "batches/delete_dead_plans")
     found = db.row(session, "batches/select_claims", keys=bytea_array(keys))
     if found is not None:
-        raise InBatch(found["inputs"], found["batch_id"], found["expected"], unknown=found["unknown"])
+        how = {"unknown": found["unknown"], "waiting": found["waiting"]}
+        raise InBatch(found["inputs"], found["batch_id"], found["expected"], **how)
 
 
 def _under_way(rival: DictRow) -> bool:

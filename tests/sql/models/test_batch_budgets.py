@@ -25,7 +25,7 @@ from plumbline.core import db
 from plumbline.core.connections import Connection
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
-from plumbline.models import BudgetExhausted, ChatRequest, Door, Message, list_unknown, release_call
+from plumbline.models import BudgetExhausted, ChatRequest, Door, Message, ledger, list_unknown, release_call
 from plumbline.models.batches import (
     BatchPlan,
     Progress,
@@ -45,6 +45,7 @@ from plumbline.models.batches.polling import look
 from plumbline.models.batches.submitting import submit
 from plumbline.models.budgets import Standing, list_budgets, remove_budgets, set_budgets, subject
 from plumbline.models.endpoints import connected
+from plumbline.models.errors import InBatch
 from plumbline.provenance.checks import perform
 
 USE = "classify_ticket"
@@ -437,6 +438,9 @@ def test_a_person_gives_up_what_waits_for_room(bench: Bench) -> None:
     bench.limit(month=0)
     with pytest.raises(BudgetExhausted):
         advance(bench.work, planned.plan_id)
+    keys = [bytes(key) for (key,) in bench.book.rows("select key from ledger.batch_key")]
+    with bench.tools.db.transaction("main") as session, pytest.raises(InBatch, match="room in a budget"):
+        ledger._require_no_batch(session, keys)
 
     assert (1, 0) == (give_up(bench.work, batch_id), give_up(bench.work, batch_id))
 
