@@ -139,10 +139,9 @@ def _show(batch: BatchRow) -> None:
         }
         say_below(", ".join(f"{count:,} {end}" for end, count in ends.items() if count))
     if batch.waiting:
-        say_below(
-            f"{counted(batch.waiting, 'line')} to be asked for again, or put right: there was no room in a budget; "
-            f"`plumbline batches give-up {batch.batch_id}` gives up what waits"
-        )
+        waiting = counted(batch.waiting, "line")
+        say_below(f"{waiting} to be asked for again, or put right: no budget had room for it yet")
+        say_below(f"to give up what waits: plumbline batches give-up {batch.batch_id}")
     if batch.unknown:
         say_below(
             "`plumbline calls unknown` lists the calls of which nothing was heard, if none has decided them;"

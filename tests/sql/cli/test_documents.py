@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 
 import psycopg
-
-Done = subprocess.CompletedProcess[str]
 
 
 def test_a_folder_is_planned_ingested_searched_and_traced(plumbline, folder, model_server):

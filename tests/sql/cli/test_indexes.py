@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
 
 import psycopg
-
-Done = subprocess.CompletedProcess[str]
 
 
 def test_the_published_suite_can_be_run_at_any_time(plumbline, folder):

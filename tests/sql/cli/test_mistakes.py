@@ -9,8 +9,6 @@ import sys
 
 import pytest
 
-Done = subprocess.CompletedProcess[str]
-
 
 def test_what_is_printed_for_a_person_has_no_colours_in_a_pipe_and_names_the_model(plumbline, folder):
     """Colours are for terminals; the stand-in is never mistaken for more."""

@@ -219,7 +219,7 @@ def test_expired_lines_that_wait_for_a_budget_are_shown_and_given_up(
         advance(Work.of(tools, run.tenant), planned.plan_id)
 
     assert batch in plumbline("batches").stdout
-    assert "1 expired line to be asked for again" in plumbline("batches", "show", batch).stdout
+    assert "1 line to be asked for again, or put right" in plumbline("batches", "show", batch).stdout
     assert "1 line given up" in plumbline("batches", "give-up", batch).stdout
     assert "No batch is under way." in plumbline("batches").stdout
     with psycopg.connect(scratch.server.admin_url(database)) as admin:
@@ -239,7 +239,7 @@ def test_batches_are_listed_shown_and_cancelled(
     assert re.search(rf"{batch} +1 +ticket +1 +planned", plumbline("batches").stdout)
     (listed,) = json.loads(plumbline("batches", "--json").stdout)["batches"]
     assert (batch, "planned", 1) == (listed["batch_id"], listed["state"], listed["lines"])
-    assert "ends with the next turn" in plumbline("batches", "cancel", batch).stdout
+    assert "the next run in batches, ends it" in plumbline("batches", "cancel", batch).stdout
     assert "its end was asked for" in plumbline("batches", "show", batch).stdout
 
     advance(Work.of(tools, run.tenant), planned.plan_id)
