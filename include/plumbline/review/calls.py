@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from plumbline.core.db import Session
 
 _KIND = "unknown_call"
+_ENDED = "The call has ended: nothing is left to decide."
 
 
 def ask_about_unknown_calls(tools: Tools, run: Run) -> Receipt:
@@ -43,7 +44,7 @@ def ask_about_unknown_calls(tools: Tools, run: Run) -> Receipt:
             ask(session, run, _question(call))
         ended = db.rows(session, "review/select_items_of_ended_calls")
         for item in ended:
-            withdraw(session, item["item_id"], run.job, "The call has ended: nothing is left to decide.")
+            withdraw(session, item["item_id"], run.job, _ENDED)
     return {"unknown_calls": len(calls), "withdrawn": len(ended)}
 
 
@@ -79,12 +80,14 @@ def release_lines(tools: Tools, run: Run, batch_id: uuid.UUID, billed: bool, by:
         doubtful = [call for call in unknown_calls(session) if call.batch_id == str(batch_id)]
         for call in doubtful:
             ask(session, run, _question(call))
-        # Items before calls, as above; one that somebody decides meanwhile is neither among these nor among those.
+        # Items before calls, as above; a call that somebody else decided since it was read has its item withdrawn.
         items = waiting_about_any(session, _KIND, [str(call.call_id) for call in doubtful])
         released, booked = release_lines_within(session, batch_id, billed)
         for item in items:
             if uuid.UUID(item.subject_id) in released:
                 write_decision(session, item, BILLED if billed else NOT_BILLED, by, None)
+            else:
+                withdraw(session, item.item_id, run.job, _ENDED)
     return len(released), booked
 
 

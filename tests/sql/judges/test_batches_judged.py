@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
 from plumbline.models import ChatRequest, Door, Message, Schema, list_unknown
 from plumbline.models.batches import BatchPlan, Progress, Work, advance, cancel, sweep
@@ -111,7 +112,7 @@ def test_what_a_crashed_upload_left_is_swept(batch_aimock: Any, door: Door, work
     planned = plan(door, 1)
     other = {"purpose": "batch", "filename": "theirs.jsonl", "content": "{}"}
     theirs = batch_aimock.call("POST", "/v1/files", other)["id"]
-    provider, batch_id = Provider(door.endpoint, work.policy), planned.parts[0].batch_id
+    provider, batch_id = Provider(door.endpoint, work.policy, work.database), planned.parts[0].batch_id
     left = [provider.upload(io.BytesIO(b"{}\n"), batch_id) for _ in range(2)]
     assert {theirs, *left} <= {card["id"] for card in provider.files()}
 
@@ -134,6 +135,6 @@ def test_a_cancelled_batch_leaves_its_lines_in_doubt_and_a_person_decides_them_a
     assert ["cancelled"] == [card["status"] for card in batch_aimock.call("GET", "/v1/batches")["data"]]
     assert [str(batch_id)] * 2 == [call.batch_id for call in list_unknown(tools)]
 
-    assert (2, 0) == release_lines(tools, batch_id, billed=False, by="ada")
+    assert (2, 0) == release_lines(tools, Run(tenant="main", job="tests"), batch_id, billed=False, by="ada")
     assert [("failed", 0)] * 2 == booked("state, cost_usd")
     assert 2 == plan(door, 2).lines
