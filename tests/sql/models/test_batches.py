@@ -946,3 +946,54 @@ def test_a_call_that_is_taken_out_of_a_landed_batch_is_found_by_the_checks(
 
     priced.change("delete from ledger.call where ctid in (select ctid from ledger.call limit 1)")
     assert any("Every line of a batch" in check for check in broken())
+
+
+def test_an_earlier_attempt_in_the_list_is_not_taken_for_the_one_that_was_just_made(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """The first found no room; of the second no answer came, and the list does not have it yet: there is no third."""
+    provider.ready = False
+    planned = plan(1)
+    submit(work, only_batch(priced))
+    (first,) = provider.batches.values()
+    first |= {"status": "failed", "errors": {"data": [{"code": "token_limit_exceeded"}]}}
+    look(work, only_batch(priced))
+    priced.change("update ledger.batch set not_before = now()")
+    provider.faults = [("POST /v1/batches", "drop")]
+    with pytest.raises(ProviderUnreachable):
+        submit(work, only_batch(priced))
+    (second,) = [card for card in provider.batches.values() if card is not first]
+    del provider.batches[second["id"]]
+
+    advance(work, planned.plan_id)
+    assert [("submitting",)] == priced.rows("select state from ledger.batch")
+
+    provider.batches[second["id"]] = second
+    provider.ready = True
+    assert {"settled": 1} == finish(work, planned.plan_id).lines
+    assert ["failed", "completed"] == [card["status"] for card in provider.batches.values()]
+    assert 1 == provider.billed
+
+
+@pytest.mark.parametrize("said", [{"object": "batch"}, {"id": 7}, {"id": None, "status": ["no"]}])
+def test_a_batch_that_was_made_without_an_id_is_found_in_the_list(
+    said: dict[str, Any], plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """What the list says of it may be odd as well: it is attached to, and nothing of that is kept."""
+    planned = plan(1)
+    batch_id = only_batch(priced)
+    provider.faults = [("POST /v1/batches", (200, said))]
+    submit(work, batch_id)
+    assert [("submitting",)] == priced.rows("select state from ledger.batch")
+
+    card = provider.create({"metadata": {"plumbline_batch": str(batch_id)}, "created_at": "today"})
+    card |= {
+        "status": "Ada Lovelace",
+        "input_file_id": priced.rows("select input_file_id from ledger.batch")[0][0],
+    }
+    submit(work, batch_id)
+    assert [("submitted", None)] == priced.rows("select state, provider_state from ledger.batch")
+
+    card["status"] = "in_progress"
+    assert {"settled": 1} == finish(work, planned.plan_id).lines
+    assert 1 == len(provider.batches) == provider.billed
