@@ -23,6 +23,7 @@ from tests.sql.models.batch_provider import (
 )
 from tests.sql.models.conftest import QUICK, Book
 
+from plumbline.core import db
 from plumbline.core.connections import Connection
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
@@ -35,18 +36,29 @@ from plumbline.models.batches import (
     advance,
     cancel,
     landing,
+    mending,
     progress,
     submitting,
     sweep,
     watch,
 )
+from plumbline.models.batches.ending import clean_up
 from plumbline.models.batches.landing import land
 from plumbline.models.batches.mending import mend
 from plumbline.models.batches.polling import look
 from plumbline.models.batches.provider import Provider
 from plumbline.models.batches.submitting import submit
+from plumbline.models.batches.work import end_plan
+from plumbline.models.budgets import set_budgets, subject
 from plumbline.models.endpoints import Endpoint, connected
-from plumbline.models.errors import InBatch, ProviderFailing, ProviderUnreachable, StillUnusable, Unreconciled
+from plumbline.models.errors import (
+    BudgetExhausted,
+    InBatch,
+    ProviderFailing,
+    ProviderUnreachable,
+    StillUnusable,
+    Unreconciled,
+)
 from plumbline.provenance.checks import perform
 
 SCHEMA = Schema(
@@ -326,6 +338,71 @@ def test_nobody_else_puts_right_what_a_batch_is_putting_right(
         door.chat(USE, question(0))
     assert {"settled": 1} == finish(work, planned.plan_id).lines
     assert [("answered", True)] == priced.rows("select outcome, mended from ledger.answer")
+
+
+def test_answers_are_put_right_page_by_page_and_nobody_waits_while_their_lines_are_made(
+    plan: Callable[..., BatchPlan],
+    work: Work,
+    provider: BatchProvider,
+    priced: Book,
+    tools: Tools,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """More than a page of them; whoever claims meanwhile, alone in the tenant, does so at once."""
+    monkeypatch.setattr(mending, "_PAGE", 2)
+    made, line = [], mending._line
+
+    def claimed_meanwhile(*given: Any) -> Any:
+        with tools.db.transaction("main") as session:
+            session.execute("set local lock_timeout = '2s'")
+            db.value(session, "ledger/lock_claims", tenant="main", model=MODEL, alone=True)
+        made.append(given)
+        return line(*given)
+
+    monkeypatch.setattr(mending, "_line", claimed_meanwhile)
+    provider.answer = nonsense_first
+
+    found = finish(work, plan(3).plan_id)
+
+    assert ({"settled": 3}, 3) == (found.lines, len(made))
+    assert [(1, 3), (2, 2), (3, 1)] == priced.rows("select part, lines from ledger.batch order by part")
+    assert [("answered", True)] * 3 == priced.rows("select outcome, mended from ledger.answer")
+    assert (6, 6 * PRICE) == (provider.billed, found.cost_usd)
+    assert (0, 0) == left(priced)
+
+
+def test_lines_that_come_in_twice_in_a_transaction_are_written_once(
+    door: Door, priced: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came in is taken from where it came in."""
+    monkeypatch.setattr("plumbline.models.batches.planning._PAGE", 1)
+    with door.chat_batch(USE) as planned, planned._session.transaction():
+        planned.ask(question(0))
+        planned.ask(question(1))
+
+    assert (2, 2) == left(priced)
+
+
+def test_answers_that_were_erased_while_their_lines_were_made_are_not_put_right(
+    plan: Callable[..., BatchPlan],
+    work: Work,
+    provider: BatchProvider,
+    priced: Book,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was erased is not sent again."""
+    line = mending._line
+
+    def erased_meanwhile(*given: Any) -> Any:
+        priced.change("delete from ledger.answer where call_id = %s", given[0]["call_id"])
+        return line(*given)
+
+    monkeypatch.setattr(mending, "_line", erased_meanwhile)
+    provider.answer = nonsense_first
+
+    assert {"settled": 2} == finish(work, plan(2).plan_id).lines
+    assert (1, 2) == (len(provider.batches), provider.billed)
+    assert (0, 0) == left(priced)
 
 
 def test_a_line_that_puts_right_and_expires_is_asked_for_again(
@@ -878,6 +955,57 @@ def test_two_workers_at_once_change_nothing(
     assert 9 * PRICE == priced.rows("select sum(cost_usd) from ledger.batch")[0][0]
 
 
+def test_two_who_clean_up_the_last_batches_at_once_end_the_plan(
+    plan: Callable[..., BatchPlan], work: Work, priced: Book, tools: Tools
+) -> None:
+    """Neither sees what the other has not yet written down; the later one waits for it."""
+    planned = plan(6)
+    one, other = (part.batch_id for part in planned.parts)
+    for step in (submit, look, land):
+        step(work, one)
+        step(work, other)
+
+    with tools.db.transaction("main") as session:
+        db.run(session, "batches/update_cleaned", batch_id=one)
+        end_plan(session, planned.plan_id)
+        waits = threading.Thread(target=clean_up, args=(work, other))
+        waits.start()
+        waiting = "select count(*) from pg_locks where not granted"
+        while waits.is_alive() and not priced.rows(waiting)[0][0]:
+            pass
+    waits.join(60)
+
+    assert [("done",)] == priced.rows("select state from ledger.batch_plan")
+
+
+def test_a_plan_whose_batches_were_all_cleaned_up_ends_at_its_next_turn(
+    plan: Callable[..., BatchPlan], work: Work, priced: Book
+) -> None:
+    """Whoever cleaned up the last one died before it said so."""
+    planned = plan(1)
+    finish(work, planned.plan_id)
+    priced.change("update ledger.batch_plan set state = 'planned', done_at = null")
+
+    assert advance(work, planned.plan_id).done
+
+
+def test_a_plan_ends_when_what_waited_for_a_budget_can_no_longer_be_put_right(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book, tools: Tools
+) -> None:
+    """Its batch was cleaned up meanwhile; then the answers were erased."""
+    provider.answer = nonsense_first
+    planned = plan(1)
+    for step in (submit, look, land):
+        step(work, only_batch(priced))
+    set_budgets(tools, "main", subject("everything", None), {"month": Decimal(0)}, by="tests")
+    with pytest.raises(BudgetExhausted):
+        advance(work, planned.plan_id)
+    priced.change("delete from ledger.answer")
+
+    assert {"settled": 1} == finish(work, planned.plan_id).lines
+    assert (0, 0) == left(priced)
+
+
 def test_a_batch_that_does_not_add_up_does_not_land(
     plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
 ) -> None:
@@ -946,3 +1074,54 @@ def test_a_call_that_is_taken_out_of_a_landed_batch_is_found_by_the_checks(
 
     priced.change("delete from ledger.call where ctid in (select ctid from ledger.call limit 1)")
     assert any("Every line of a batch" in check for check in broken())
+
+
+def test_an_earlier_attempt_in_the_list_is_not_taken_for_the_one_that_was_just_made(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """The first found no room; of the second no answer came, and the list does not have it yet: there is no third."""
+    provider.ready = False
+    planned = plan(1)
+    submit(work, only_batch(priced))
+    (first,) = provider.batches.values()
+    first |= {"status": "failed", "errors": {"data": [{"code": "token_limit_exceeded"}]}}
+    look(work, only_batch(priced))
+    priced.change("update ledger.batch set not_before = now()")
+    provider.faults = [("POST /v1/batches", "drop")]
+    with pytest.raises(ProviderUnreachable):
+        submit(work, only_batch(priced))
+    (second,) = [card for card in provider.batches.values() if card is not first]
+    del provider.batches[second["id"]]
+
+    advance(work, planned.plan_id)
+    assert [("submitting",)] == priced.rows("select state from ledger.batch")
+
+    provider.batches[second["id"]] = second
+    provider.ready = True
+    assert {"settled": 1} == finish(work, planned.plan_id).lines
+    assert ["failed", "completed"] == [card["status"] for card in provider.batches.values()]
+    assert 1 == provider.billed
+
+
+@pytest.mark.parametrize("said", [{"object": "batch"}, {"id": 7}, {"id": None, "status": ["no"]}])
+def test_a_batch_that_was_made_without_an_id_is_found_in_the_list(
+    said: dict[str, Any], plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """What the list says of it may be odd as well: it is attached to, and nothing of that is kept."""
+    planned = plan(1)
+    batch_id = only_batch(priced)
+    provider.faults = [("POST /v1/batches", (200, said))]
+    submit(work, batch_id)
+    assert [("submitting",)] == priced.rows("select state from ledger.batch")
+
+    card = provider.create({"metadata": {"plumbline_batch": str(batch_id)}, "created_at": "today"})
+    card |= {
+        "status": "Ada Lovelace",
+        "input_file_id": priced.rows("select input_file_id from ledger.batch")[0][0],
+    }
+    submit(work, batch_id)
+    assert [("submitted", None)] == priced.rows("select state, provider_state from ledger.batch")
+
+    card["status"] = "in_progress"
+    assert {"settled": 1} == finish(work, planned.plan_id).lines
+    assert 1 == len(provider.batches) == provider.billed

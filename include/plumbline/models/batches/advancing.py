@@ -23,7 +23,7 @@ from plumbline.models.batches.landing import STATES, land
 from plumbline.models.batches.mending import mend
 from plumbline.models.batches.polling import look
 from plumbline.models.batches.submitting import submit
-from plumbline.models.batches.work import NoSuchBatch, Work
+from plumbline.models.batches.work import NoSuchBatch, Work, end_plan
 from plumbline.models.errors import BudgetExhausted
 
 if TYPE_CHECKING:
@@ -79,10 +79,18 @@ def advance(work: Work, plan_id: UUID) -> Progress:
             raise next((error for error in failures if isinstance(error, Fatal)), failures[0])
         if before == [_standing(batch) for batch in batches_of(work, plan_id)]:
             break
+    _end_if_over(work, plan_id)
     # While another batch of the plan is under way there may yet be room: it may cost less than is reserved for it.
     if no_room is not None and all(batch["cleaned_at"] for batch in batches_of(work, plan_id)):
         raise no_room
     return progress(work, plan_id)
+
+
+def _end_if_over(work: Work, plan_id: UUID) -> None:
+    """End a plan whose batches are all cleaned up: whoever cleaned up the last one may have died before it said so."""
+    if all(batch["cleaned_at"] for batch in batches_of(work, plan_id)):
+        with work.database.transaction(work.tenant) as session:
+            end_plan(session, plan_id)
 
 
 def turn(work: Work, plan_ids: Sequence[UUID]) -> Receipt:

@@ -12,7 +12,7 @@ from plumbline.core import db
 from plumbline.models.batches import budgets
 from plumbline.models.batches import provider as at_provider
 from plumbline.models.batches.provider import Provider
-from plumbline.models.batches.work import Work
+from plumbline.models.batches.work import Work, end_plan
 from plumbline.models.errors import BudgetExhausted
 from plumbline.models.prices import PriceList
 from plumbline.models.reserving import RoomIsShort, note_refusal
@@ -99,7 +99,7 @@ def _resubmit(work: Work, batch_id: UUID, model: str, *, alone: bool) -> UUID | 
 
 def _give_up(session: Session, batch: DictRow) -> None:
     db.run(session, "batches/delete_expired", batch_id=batch["batch_id"])
-    db.run(session, "batches/update_plan_done", plan_id=batch["plan_id"])
+    end_plan(session, batch["plan_id"])
 
 
 def _move(session: Session, batch: DictRow, expired: DictRow, *, limited: bool, alone: bool) -> UUID:
@@ -143,7 +143,7 @@ def clean_up(work: Work, batch_id: UUID) -> None:
             provider.delete(file_id)
     with work.database.transaction(work.tenant) as session:
         db.run(session, "batches/update_cleaned", batch_id=batch_id)
-        db.run(session, "batches/update_plan_done", plan_id=batch["plan_id"])
+        end_plan(session, batch["plan_id"])
 
 
 def cancel(work: Work, batch_id: UUID) -> bool:

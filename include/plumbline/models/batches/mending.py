@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -24,7 +24,7 @@ from plumbline.models.asking import mending_within
 from plumbline.models.batches import budgets
 from plumbline.models.batches.lines import Line
 from plumbline.models.batches.packing import Packing
-from plumbline.models.batches.work import Work
+from plumbline.models.batches.work import Work, end_plan
 from plumbline.models.errors import BudgetExhausted
 from plumbline.models.prices import PriceList
 from plumbline.models.requests import Input
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PAGE = 500
+_PAGE = 2_000
+"""Lines that are taken up in one transaction, each page as parts of its own."""
 
 
 def mend(work: Work, batch_id: UUID) -> Sequence[UUID]:
@@ -52,13 +53,15 @@ def mend(work: Work, batch_id: UUID) -> Sequence[UUID]:
     """
     batch = work.batch(batch_id)
     with work.database.transaction(work.tenant) as session:
-        if not db.value(session, "batches/count_invalid", batch_id=batch_id):
+        if batch["state"] != "landed" or not db.value(session, "batches/count_invalid", batch_id=batch_id):
             return []
+    made: list[UUID] = []
     try:
-        try:
-            return _mend(work, batch, alone=False)
-        except RoomIsShort:
-            return _mend(work, batch, alone=True)
+        for lines in _pages(work, batch):
+            try:
+                made += _move(work, batch, lines, alone=False)
+            except RoomIsShort:
+                made += _move(work, batch, lines, alone=True)
     except BudgetExhausted as refused:
         with work.database.transaction(work.tenant) as session:
             note_refusal(session, refused)
@@ -66,29 +69,61 @@ def mend(work: Work, batch_id: UUID) -> Sequence[UUID]:
             f"It is for answers of batch {batch_id} that do not fit what was asked for and wait to be put right: start "
             f"the same again when there is room, or give them up with `plumbline batches give-up {batch_id}`."
         ) from None
+    # Whoever has come here has seen every line: what is left cannot be put right.
+    with work.database.transaction(work.tenant) as session:
+        if db.row(session, "batches/lock_batch", batch_id=batch_id) is not None:
+            db.run(session, "batches/delete_invalid", batch_id=batch_id)
+            end_plan(session, batch["plan_id"])
+    return made
 
 
-def _mend(work: Work, known: DictRow, *, alone: bool) -> Sequence[UUID]:
-    endpoint = replace(work.endpoint_of(known), limits=work.endpoint.for_chat().limits)
+def _pages(work: Work, batch: DictRow) -> Iterator[Sequence[Line]]:
+    """Yield the lines that put the answers right; they are made before anybody has to wait for their transaction."""
+    packing, after = _packing(work, batch), UUID(int=0)
+    while True:
+        with work.database.transaction(work.tenant) as session:
+            rows = db.rows(
+                session, "batches/select_invalid_lines", batch_id=batch["batch_id"], after=after, page=_PAGE
+            )
+        if not rows:
+            return
+        yield [line for row in rows if (line := _line(row, packing, batch["use"])) is not None]
+        after = rows[-1]["call_id"]
+
+
+def _packing(work: Work, batch: DictRow, after: int = 0) -> Packing:
+    endpoint = replace(work.endpoint_of(batch), limits=work.endpoint.for_chat().limits)
+    prices = PriceList.booked(batch, batch["model"], "batch", batch["called_at"].date())
+    return Packing(
+        work.tenant,
+        batch["plan_id"],
+        endpoint,
+        batch["route"],
+        lambda part: prices.cost(part.tokens, tokens_out=part.tokens_out),
+        after=after,
+        parent=batch["batch_id"],
+    )
+
+
+def _move(work: Work, known: DictRow, lines: Sequence[Line], *, alone: bool) -> Sequence[UUID]:
+    """Turn a page of lines into those that put them right; the claims go with them, in this transaction."""
+    which = {"batch_id": known["batch_id"]}
     with work.database.transaction(work.tenant) as session:
         limited = budgets.join(session, work.tenant, known["model"], alone=alone)
-        batch = db.row(session, "batches/lock_batch", batch_id=known["batch_id"])
-        if batch is None or batch["state"] != "landed":
+        batch = db.row(session, "batches/lock_batch", **which)
+        if batch is None or batch["state"] != "landed" or batch["cancel_asked_at"] is not None:
             return []
         plan = db.row(session, "batches/lock_plan", plan_id=batch["plan_id"]) or {}
-        prices = PriceList.booked(plan, plan["model"], "batch", batch["called_at"].date())
-        packing = Packing(
-            work.tenant,
-            plan["plan_id"],
-            endpoint,
-            plan["route"],
-            lambda part: prices.cost(part.tokens, tokens_out=part.tokens_out),
-            after=db.value(session, "batches/select_last_part", plan_id=plan["plan_id"]),
-            parent=batch["batch_id"],
+        asked = [line.mends for line in lines]
+        left = {
+            row["call_id"]
+            for row in db.rows(session, "batches/select_still_invalid", **which, call_ids=asked)
+        }
+        db.run(session, "batches/delete_ended_lines", **which, call_ids=list(left))
+        packing = _packing(
+            work, known, db.value(session, "batches/select_last_part", plan_id=batch["plan_id"])
         )
-        if batch["cancel_asked_at"] is None:
-            _move(session, packing, plan["use"])
-        db.run(session, "batches/delete_invalid", batch_id=batch["batch_id"])
+        packing.write(session, [line for line in lines if line.mends in left])
         return _seal(session, packing, plan, limited=limited, alone=alone)
 
 
@@ -104,19 +139,6 @@ def _seal(
     db.run(session, "batches/update_called", batch_ids=ids)
     db.run(session, "batches/insert_calls", batch_ids=ids)
     return ids
-
-
-def _move(session: Session, packing: Packing, use: str) -> None:
-    """Turn the lines into those that put them right, page by page; the claims go with them, in this transaction."""
-    after = UUID(int=0)
-    while rows := db.rows(
-        session, "batches/select_invalid_lines", batch_id=packing.parent, after=after, page=_PAGE
-    ):
-        lines = [line for row in rows if (line := _line(row, packing, use)) is not None]
-        moved = [line.mends for line in lines]
-        db.run(session, "batches/delete_ended_lines", batch_id=packing.parent, call_ids=moved)
-        packing.write(session, lines)
-        after = rows[-1]["call_id"]
 
 
 def _line(row: DictRow, packing: Packing, use: str) -> Line | None:

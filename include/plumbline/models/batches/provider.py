@@ -70,7 +70,7 @@ class Provider:
     def upload(self, file: BinaryIO, batch_id: uuid.UUID) -> str:
         """Upload the file of a batch and return its id at the provider."""
         card = self._answer(lambda: transport.upload(self._endpoint, file, name_of(batch_id)))
-        if not _named(card):
+        if not named(card):
             raise ProviderFailing(f"{self._endpoint.label}: a file was taken, and its id was not said.")
         return str(card["id"])
 
@@ -139,7 +139,7 @@ class Provider:
             page = self._answer(lambda: transport.get(self._endpoint, path, limit=_PAGE, **asked, **after))  # noqa: B023 - called at once
             found = page.get("data")
             # What cannot be read could be what is looked for.
-            if not isinstance(found, list) or not all(_named(one) for one in found):
+            if not isinstance(found, list) or not all(named(one) for one in found):
                 raise ProviderFailing(f"{self._endpoint.label}: a list of the provider cannot be read.")
             yield from found
             if not page.get("has_more"):
@@ -202,7 +202,8 @@ def failure(endpoint: Endpoint, outcome: Outcome, wait: float) -> Exception:
     return kind(f"{endpoint.label}: files and batches cannot be reached ({said}).")
 
 
-def _named(card: object) -> bool:
+def named(card: object) -> bool:
+    """Return whether what the provider says of a file or a batch has an id, which is text."""
     return isinstance(card, dict) and isinstance(card.get("id"), str)
 
 

@@ -25,7 +25,7 @@ from plumbline.models.batches.lines import written
 from plumbline.models.batches.work import Work, fail
 from plumbline.models.calls import Unusable
 from plumbline.models.errors import KeyRejected
-from plumbline.models.policy import Happened, Outcome
+from plumbline.models.policy import Happened, Outcome, safe_code
 from plumbline.models.wire import json_object
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ def _create(work: Work, batch: DictRow) -> None:
             card = json_object(outcome.content)
         except Unusable:
             return  # it exists: the list will tell
-        _keep(work, batch, card)
+        if at_provider.named(card):  # otherwise, too, the list will tell
+            _keep(work, batch, card)
     elif outcome.happened not in _MADE_AT_MOST_ONCE:
         _not_made(work, batch, outcome)
     else:
@@ -192,8 +193,8 @@ def _attach(work: Work, batch: DictRow) -> DictRow:
     ours = [
         card for card in work.provider(batch).batches() if at_provider.batch_of(card) == batch["batch_id"]
     ]
-    if ours:
-        _keep(work, batch, _of_this_attempt(ours, batch["input_file_id"]))
+    if (found := _of_this_attempt(ours, batch["input_file_id"])) is not None:
+        _keep(work, batch, found)
         log.warning("batch %s is attached to again", batch["batch_id"])
     elif batch["intended_for"] > LISTS_LAG:
         not_made(work, batch, back_to_room=False, again=False, wait=0)
@@ -201,15 +202,26 @@ def _attach(work: Work, batch: DictRow) -> DictRow:
     return work.batch(batch["batch_id"])
 
 
-def _of_this_attempt(ours: Sequence[dict[str, Any]], file_id: str) -> dict[str, Any]:
-    """An earlier attempt that came to nothing stays in the list: it has another file, or has failed.  Pure."""
-    with_file = [card for card in ours if card.get("input_file_id") == file_id] or ours
-    living = [card for card in with_file if card.get("status") != "failed"]
-    return min(living or with_file, key=_age)
+def _of_this_attempt(ours: Sequence[dict[str, Any]], file_id: str) -> dict[str, Any] | None:
+    """
+    Return the batch that this attempt has made, if the list has it.  Pure.
+
+    An earlier attempt that came to nothing stays in the list, which may not have this one yet: it states another file,
+    or has failed.
+    """
+    possible = [card for card in ours if _file_of(card) in (None, file_id)]
+    living = [card for card in possible if card.get("status") != "failed"]
+    return min(living or possible, key=_age, default=None)
 
 
-def _age(card: dict[str, Any]) -> int:
-    return int(card.get("created_at") or 0)
+def _file_of(card: dict[str, Any]) -> str | None:
+    stated = card.get("input_file_id")
+    return stated if isinstance(stated, str) and stated else None
+
+
+def _age(card: dict[str, Any]) -> float:
+    made = card.get("created_at")
+    return made if isinstance(made, int | float) else 0
 
 
 def _keep(work: Work, batch: DictRow, card: dict[str, Any]) -> None:
@@ -219,7 +231,7 @@ def _keep(work: Work, batch: DictRow, card: dict[str, Any]) -> None:
             "batches/update_submitted",
             batch_id=batch["batch_id"],
             provider_batch_id=card["id"],
-            provider_state=card.get("status"),
+            provider_state=safe_code(card.get("status")) or None,
         )
 
 

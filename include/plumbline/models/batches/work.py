@@ -117,3 +117,14 @@ def fail(session: Session, batch: DictRow, error: str, *, refused: bool = False)
         )
         db.run(session, "batches/delete_batch_lines", **which)
         budgets.give_back(session, batch["batch_id"])
+
+
+def end_plan(session: Session, plan_id: UUID) -> None:
+    """
+    End a plan if nothing of it is left to do.
+
+    It is held before that is asked: of two who end its last batches at once, the later one sees what the other did.
+    Whoever holds a batch of it as well has held that first.
+    """
+    db.row(session, "batches/lock_plan", plan_id=plan_id)
+    db.run(session, "batches/update_plan_done", plan_id=plan_id)
