@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
 from tests.sql.models.batch_provider import (
     MODEL,
@@ -352,6 +353,56 @@ def test_a_line_that_was_billed_above_its_worst_case_is_booked_in_all_its_budget
     ]
     assert bench.standing().over_usd > 1
     assert ["No budget of today or this month is over its cap."] == bench.broken()
+
+
+def test_a_page_with_a_line_that_the_database_refuses_waits_for_no_claim_in_a_circle(bench: Bench) -> None:
+    """It is kept by halves and booked as a whole: periods are held before leases, whichever half wants them."""
+
+    def odd(lines: list[Line]) -> tuple[list[Any], list[Any], str]:
+        output, errors, state = all_answered(sorted(lines, key=lambda line: str(line["custom_id"])))
+        output[1]["response"]["body"]["usage"]["prompt_tokens"] = 10**18
+        output[2]["response"]["body"]["usage"]["prompt_tokens"] = 10**6
+        return output, errors, state
+
+    bench.provider.answer = odd
+    bench.limit(month=1)
+    batch_id = bench.plan(None, None, None).parts[0].batch_id
+    submit(bench.work, batch_id)
+    look(bench.work, batch_id)
+
+    with psycopg.connect(bench.book.url) as claiming, ThreadPoolExecutor(1) as threads:
+        claiming.execute("select from ledger.budget_period for no key update")
+        landing_page = threads.submit(land, bench.work, batch_id)
+        while not landing_page.done() and not bench.book.rows("select from pg_locks where not granted"):
+            pass
+        claiming.execute("select from ledger.lease for update")
+        claiming.rollback()
+        landing_page.result()
+
+    assert bench.book.rows("select state, count(*) from ledger.call group by state order by 1") == [
+        ("failed", 1),
+        ("settled", 2),
+    ]
+    assert [] == bench.broken()
+
+
+def test_a_wall_of_the_book_that_does_not_hold_stops_the_landing_and_no_answer_is_thrown_away(
+    bench: Bench,
+) -> None:
+    """It is nothing that a line says: once the book is mended, the same answers come home."""
+    bench.limit(month=1)
+    planned = bench.plan(None, None)
+    bench.book.change(
+        f"alter table ledger.lease add constraint torn check (spent_usd = 0 or spent_usd > {2 * PRICE:f})"
+    )
+
+    with pytest.raises(psycopg.errors.CheckViolation):
+        advance(bench.work, planned.plan_id)
+
+    assert {"sent": 2} == bench.book.states()
+    bench.book.change("alter table ledger.lease drop constraint torn")
+    assert {"settled": 2} == bench.finish(planned).lines
+    assert [] == bench.broken()
 
 
 def test_batches_that_land_while_budgets_are_set_lose_no_line_and_wait_for_nobody_in_a_circle(
