@@ -526,3 +526,26 @@ def test_while_other_batches_are_under_way_nothing_fails_for_want_of_room(bench:
     assert turn(bench.work, [first.plan_id, second.plan_id])["done"]
     assert {"settled": 5, "expired": 1} == bench.book.states()
     assert [] == bench.broken()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        # An end that forgot the budget.
+        "delete from ledger.batch_line where call_id = (select min(call_id::text)::uuid from ledger.batch_line)",
+        "update ledger.batch_line set left_as = 'expired'",
+        # A budget that forgot the lines, or another batch's.
+        "delete from ledger.batch_share",
+        "update ledger.batch_share set reserved_usd = reserved_usd * 2",
+    ],
+)
+def test_a_reservation_of_a_batch_without_its_lines_is_found_by_the_checks(bench: Bench, change: str) -> None:
+    """Also where leases and shares agree with each other."""
+    bench.limit(month=1)
+    bench.plan("u-1", "u-2")
+    assert [] == bench.broken()
+
+    bench.book.change("delete from ledger.batch_key")
+    bench.book.change(change)
+
+    assert any("what its open lines can cost" in check for check in bench.broken())
