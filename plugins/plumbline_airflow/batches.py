@@ -39,31 +39,47 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PLANS = "plan_ids"
-"""Entry of the receipt of a planning step: the ids of the plans to be carried out."""
+PLANS, ELSEWHERE = "plan_ids", "elsewhere"
+"""Entries of the receipt of a planning step: the ids of the plans to be waited for, and how many inputs others buy."""
 
 AFTER_AN_ERROR = 60.0
-"""Seconds until the next turn, when the provider or the database was away."""
-
+"""Seconds until the next turn, when the provider or the database was away, or until what others buy is looked at."""
 
 IMPATIENT = Policy(patience=0.0, attempts=1)
 """Of a look: it holds a thread that all triggers share, and comes again anyway."""
 
 
+class BoughtElsewhere(Later):
+    """Others are buying inputs of this step: it plans again when they have, and finds the answers, or buys the rest."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__(f"Others are buying {inputs:,} of the inputs of this step.", AFTER_AN_ERROR)
+
+
 class BatchTrigger(BaseTrigger):
     """
-    Looks at batches until a worker has something to do; carries ids only, and is as good twice as once.
+    Looks at batches until a worker has something to do; carries ids and a count, and is as good twice as once.
 
     It looks every `wait` seconds; without `looks`, a worker takes its next turn after the first of them.
     """
 
-    def __init__(self, tenant: str, plan_ids: Sequence[str], wait: float, *, looks: bool = True) -> None:
+    def __init__(
+        self, tenant: str, plan_ids: Sequence[str], wait: float, *, looks: bool = True, elsewhere: int = 0
+    ) -> None:
         super().__init__()
         self.tenant, self.plan_ids, self.wait, self.looks = tenant, list(plan_ids), wait, looks
+        self.elsewhere = elsewhere
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what is stored: no name, no text, no key."""
-        said = {"tenant": self.tenant, "plan_ids": self.plan_ids, "wait": self.wait, "looks": self.looks}
+        said: dict[str, Any] = {
+            "tenant": self.tenant,
+            "plan_ids": self.plan_ids,
+            "wait": self.wait,
+            "looks": self.looks,
+        }
+        if self.elsewhere:
+            said[ELSEWHERE] = self.elsewhere
         return f"{type(self).__module__}.{type(self).__qualname__}", said
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -72,7 +88,7 @@ class BatchTrigger(BaseTrigger):
         while not due:
             await asyncio.sleep(wait)
             wait, due = await asyncio.to_thread(self._look) if self.looks else (wait, True)
-        yield TriggerEvent({PLANS: self.plan_ids})
+        yield TriggerEvent({PLANS: self.plan_ids} | ({ELSEWHERE: self.elsewhere} if self.elsewhere else {}))
 
     def _look(self) -> tuple[float, bool]:
         """Return the seconds until the next look, and whether a worker has something to do."""
@@ -95,10 +111,11 @@ class BatchOperator(BaseOperator):
     """
     Plan with a domain function, and come back when everything that it planned has ended.
 
-    `planning(tools, run, *, inputs…)` returns a receipt with `plan_ids`; what it planned before and is under way is
-    among them, so that a retry waits for it.  Answers that do not fit are put right, once, in the same run, by a batch
-    more, however few they are (`plumbline.models.batches.mending` says why).  The receipt says how all lines ended and
-    what they cost.
+    `planning(tools, run, *, inputs…)` returns a receipt with `plan_ids` and `elsewhere`, as `BatchPlan.receipt` has
+    them.  Plans that hold what it wanted are among the former, also those of an earlier try, so that a retry waits for
+    them; where others buy an input in another way, the step is begun anew once its plans have ended.  Answers that do
+    not fit are put right, once, in the same run, by a batch more, however few they are
+    (`plumbline.models.batches.mending` says why).  The receipt says how all lines ended and what they cost.
     """
 
     template_fields: Sequence[str] = ("inputs",)
@@ -116,14 +133,14 @@ class BatchOperator(BaseOperator):
 
     def execute(self, context: Context) -> Receipt:
         """Plan, and take the first turn."""
-        planned: Any = perform_work(self.planning, self.task_id, context, self.inputs)[PLANS]
-        return self._turn(context, planned)
+        receipt: Any = perform_work(self.planning, self.task_id, context, self.inputs)
+        return self._turn(context, receipt[PLANS], receipt.get(ELSEWHERE, 0))
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Receipt:
         """Take another turn; what is due is asked of the book."""
-        return self._turn(context, event[PLANS])
+        return self._turn(context, event[PLANS], event.get(ELSEWHERE, 0))
 
-    def _turn(self, context: Context, planned: Sequence[str]) -> Receipt:
+    def _turn(self, context: Context, planned: Sequence[str], elsewhere: int) -> Receipt:
         plan_ids = [UUID(plan_id) for plan_id in planned]
 
         def take_turn(tools: Tools, run: Run) -> Receipt:
@@ -135,22 +152,30 @@ class BatchOperator(BaseOperator):
             raise
         except AirflowRescheduleException as later:
             # Airflow would begin this task anew, and it would plan anew; deferred, it goes on with its ids.
-            self._defer(
-                context, planned, max(0.0, (later.reschedule_date - now()).total_seconds()), looks=False
-            )
+            wait = max(0.0, (later.reschedule_date - now()).total_seconds())
+            self._defer(context, planned, elsewhere, wait, looks=False)
         except Passing as error:
             log.warning("the batches cannot go on now: %s", error)
-            self._defer(context, planned, AFTER_AN_ERROR, looks=False)
+            self._defer(context, planned, elsewhere, AFTER_AN_ERROR, looks=False)
         if not done["done"]:
-            self._defer(context, planned, float(str(done["wait"])), looks=True)
+            self._defer(context, planned, elsewhere, float(str(done["wait"])), looks=True)
+        if elsewhere:
+            perform_work(_require_nothing_elsewhere, self.task_id, context, {"elsewhere": elsewhere})
         ends = {key: value for key, value in done.items() if key not in ("done", "wait")}
         return {PLANS: list(planned), **ends}
 
-    def _defer(self, context: Context, planned: Sequence[str], wait: float, *, looks: bool) -> NoReturn:
+    def _defer(
+        self, context: Context, planned: Sequence[str], elsewhere: int, wait: float, *, looks: bool
+    ) -> NoReturn:
         tenant = run_of(context, self.task_id, Settings.load()).tenant
         self.defer(
-            trigger=BatchTrigger(tenant, list(planned), wait, looks=looks),
+            trigger=BatchTrigger(tenant, list(planned), wait, looks=looks, elsewhere=elsewhere),
             method_name="execute_complete",
             timeout=self.longest_wait,
         )
         raise AssertionError("a deferred task does not come here")
+
+
+def _require_nothing_elsewhere(tools: Tools, run: Run, *, elsewhere: int) -> Receipt:  # noqa: ARG001 - as all work
+    """End a step whose inputs others buy: it has no answer to these, whatever its own plans have brought."""
+    raise BoughtElsewhere(elsewhere)

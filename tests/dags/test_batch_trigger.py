@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -97,6 +98,42 @@ def test_a_turn_that_has_to_wait_is_deferred_and_plans_nothing_anew(
     with psycopg.connect(scratch.server.admin_url(database)) as session:
         plans = session.execute("select state, count(*) from ledger.batch_plan group by state").fetchall()
     assert (plans, _times_rescheduled(task.id)) == ([("done", 1)], 0)
+
+
+def test_a_step_does_not_succeed_while_others_buy_an_input_of_it(
+    submitted: str, tools: Tools, model_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own plans come home first; then it is begun anew, and finds the answers."""
+    from airflow.sdk.exceptions import TaskDeferred
+
+    from plumbline_airflow import batches
+
+    def plan(tools: Tools, run: Run) -> Any:
+        return {"plan_ids": [submitted], "elsewhere": 2}
+
+    run = Run(tenant="main", job="test")
+    monkeypatch.setattr(batches, "perform_work", lambda work, _, __, given: work(tools, run, **given))
+    monkeypatch.setattr(batches, "run_of", lambda *_: run)
+    step, context = batches.BatchOperator(planning=plan), cast("Any", {})
+    with pytest.raises(TaskDeferred) as waits:
+        step.execute(context)
+    assert waits.value.trigger.serialize()[1]["elsewhere"] == 2
+    model_server.clear_faults()
+
+    with pytest.raises(batches.BoughtElsewhere, match="2 of the inputs"):
+        _finish(step, context, {"plan_ids": [submitted], "elsewhere": 2})
+
+    with tools.db.transaction("main") as session:
+        assert session.execute("select state from ledger.batch_plan").fetchall() == [{"state": "done"}]
+
+
+def _finish(step: Any, context: Any, event: dict[str, Any]) -> None:
+    from airflow.sdk.exceptions import TaskDeferred
+
+    with contextlib.suppress(TaskDeferred):
+        step.execute_complete(context, event)
+        return
+    _finish(step, context, event)
 
 
 def _times_rescheduled(instance: object) -> int:

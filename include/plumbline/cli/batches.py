@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 batches = typer.Typer(
     invoke_without_command=True,
-    help="Batches at the provider: list those under way, show one, cancel it, give up what expired.",
+    help="Batches at the provider: list those under way, show one, cancel it, do what is due, give up what expired.",
 )
 app.add_typer(batches, name="batches")
 
@@ -72,15 +73,55 @@ def cancel(batch: Batch, *, tenant: Tenant = None, as_json: Json = False) -> Non
     from plumbline.models.batches import cancel as ask_for_its_end
 
     with working("batches.cancel", tenant) as (tools, run):
-        asked = ask_for_its_end(Work.of(tools, run.tenant), batch)
+        work = Work.of(tools, run.tenant)
+        asked, plan = ask_for_its_end(work, batch), work.batch(batch)["plan_id"]
     if as_json:
         print_json({"batch_id": batch, "asked": asked})
     elif asked:
         console.print(
             "Whoever waits for it, be it the next run in batches, ends it; what was answered is kept."
         )
+        console.print(f"Where nobody does: plumbline batches advance {plan}")
     else:
         console.print("It has ended already.")
+
+
+@batches.command()
+def advance(
+    plan: Annotated[
+        uuid.UUID | None,
+        typer.Argument(
+            metavar="[PLAN]", help="Id of the plan, from `plumbline batches show`; all without it."
+        ),
+    ] = None,
+    *,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Do what is due for a plan, or all that are open: submit, look, land, ask again, put right, clean up."""
+    from plumbline.core.errors import PlumblineError
+    from plumbline.models.batches import Work, plans_under_way, turn
+
+    turns: list[dict[str, object]] = []
+    failures: list[PlumblineError] = []
+    with working("batches.advance", tenant) as (tools, run):
+        work = Work.of(tools, run.tenant)
+        for plan_id in plans_under_way(tools.db, run.tenant) if plan is None else [plan]:
+            try:
+                turns.append({"plan_id": plan_id, **turn(work, [plan_id])})
+            except PlumblineError as error:
+                # One that cannot go on keeps no other from it.
+                failures.append(error)
+                turns.append({"plan_id": plan_id, "done": False, "error": str(error)})
+    if as_json:
+        print_json({"tenant": run.tenant, "plans": turns})
+    elif not turns:
+        console.print("No plan is under way.")
+    else:
+        for taken in turns:
+            console.print(_turn(taken))
+    if failures:
+        raise failures[0]
 
 
 @batches.command("give-up")
@@ -97,6 +138,17 @@ def give_up(batch: Batch, *, tenant: Tenant = None, as_json: Json = False) -> No
         console.print(f"{counted(lines, 'line')} given up; whoever needs what expired may buy it anew.")
     else:
         console.print("None of its lines waits to be asked for again.")
+
+
+def _turn(taken: Mapping[str, Any]) -> str:
+    """Return in a sentence what became of a plan."""
+    if "error" in taken:
+        return f"Plan {taken['plan_id']} cannot go on now: {taken['error']}"
+    lines = ", ".join(f"{count:,} {state}" for state, count in taken["lines"].items()) or "no lines"
+    so_far = f"{lines}, ${taken['batch_cost_usd']}"
+    if taken["done"]:
+        return f"Plan {taken['plan_id']} is done: {so_far}."
+    return f"Plan {taken['plan_id']} is under way: {so_far}; look again in {taken['wait']:,.0f} s."
 
 
 def _table(found: list[BatchRow]) -> Table:

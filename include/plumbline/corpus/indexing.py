@@ -121,7 +121,8 @@ def _planned(tools: Tools, run: Run, version: Version) -> tuple[list[UUID], Rece
                 for row in chunks:
                     planned.add(row["text"], row["tokens"])
                 after = chunks[-1]["chunk_id"]
-        left = planned.left_to_others
+        left = {"elsewhere": planned.elsewhere, **planned.left_to_others}
+    # All of the index, also one whose answers are there and that was cut off before it had cleaned up.
     return open_plans(tools.db, run.tenant, endpoint, EMBED_CHUNK, endpoint.dimensions), left
 
 

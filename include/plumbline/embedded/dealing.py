@@ -34,7 +34,7 @@ from plumbline.models import (
 )
 from plumbline.models.asked import tokens_of
 from plumbline.models.asking import read_answers
-from plumbline.models.batches import Work, open_plans, turn
+from plumbline.models.batches import Work, turn
 from plumbline.models.errors import usd
 from plumbline.models.spending import refusing
 
@@ -249,13 +249,12 @@ def _ask(door: Door, asked: Material) -> tuple[bytes, Usage]:
 def _in_a_batch(
     tools: Tools, run: Run, door: Door, asked: Material
 ) -> tuple[list[bytes], int, dict[str, Any]]:
-    """Plan what has no answer as a batch, and take turns until it, and any that was left behind, has landed."""
+    """Plan what has no answer as a batch, and take turns until it, and any that has it already, has landed."""
     with door.chat_batch(USE, prompt=asked.prompt, sensitivity=_SENSITIVITY) as plan:
         keys = [plan.ask(request) for request in asked.many]
-    plans = open_plans(tools.db, run.tenant, door.endpoint.for_chat(), USE)
     work, limit = Work.of(tools, run.tenant), time.monotonic() + _BATCH_SECONDS
     while True:
-        done: dict[str, Any] = turn(work, plans)
+        done: dict[str, Any] = turn(work, plan.plan_ids)
         if done["done"] or time.monotonic() > limit:
             return keys, sum(done["lines"].values()), done
         time.sleep(_LOOK_SECONDS)

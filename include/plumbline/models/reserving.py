@@ -7,7 +7,8 @@ call, `book` in the one that ends it, whoever ends it, and `give_back` when its 
 A process leases blocks of the periods (`ledger.budget_period`) into rows of its own (`ledger.lease`), and its calls
 draw on these: no call waits for another process.  What keeps this free of deadlocks is one order: intents by id, then
 batches by id, then periods by number, then leases by period and holder.  A claim begins at its own leases; it holds the
-periods of all of them before it touches any other.
+periods of all of them before it touches any other.  Whoever books above the worst case holds periods first: the process
+of the lease itself, or one that does so for a dead process or alone.
 
 Where the room is short and others hold enough, the claim is made once more `alone`: nobody buys meanwhile, and what
 others have leased and not drawn is taken back.  A lease may be emptied to its open calls by anyone, at any time: its

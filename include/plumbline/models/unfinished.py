@@ -105,6 +105,10 @@ def release_within(
     is no business of the book: it is in the item of the queue, `plumbline.review.release_call`.
     """
     call_id = read_call_id(call_id)
+    if billed and used is not None:
+        # It may be above what was reserved, and then a period is held before the lease of a process that may claim
+        # meanwhile, which holds its leases before it wants periods.
+        db.run(session, "ledger/join_budgets_alone")
     found = db.row(session, "ledger/lock_unfinished_call", call_id=call_id)
     if found is None:
         lines = db.rows(session, "batches/lock_unknown_line", call_id=call_id)

@@ -10,7 +10,7 @@ from pendulum import datetime
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
 from plumbline.models import ChatRequest, Door, Message
-from plumbline_airflow.batches import PLANS, BatchOperator
+from plumbline_airflow.batches import BatchOperator
 
 QUESTIONS = 3
 
@@ -20,7 +20,7 @@ def plan_questions(tools: Tools, run: Run, *, first: int = 0) -> Receipt:
     with Door(tools, run).chat_batch("classify") as planned:
         for number in range(first, first + QUESTIONS):
             planned.ask(ChatRequest((Message("user", f"Invoice number {number} is wrong."),), 50))
-    return {PLANS: [str(planned.plan_id)]}
+    return planned.receipt
 
 
 @dag(schedule=None, start_date=datetime(2026, 1, 1), catchup=False, params={"first": 0})

@@ -14,8 +14,9 @@ import pytest
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
 from plumbline.embedded.scratch import Scratch
+from plumbline.localmodel.testing import RunningServer
 from plumbline.models import BudgetExhausted, Door
-from plumbline.models.batches import Work, advance
+from plumbline.models.batches import Work, advance, list_batches
 
 Done = subprocess.CompletedProcess[str]
 
@@ -251,3 +252,60 @@ def test_batches_are_listed_shown_and_cancelled(
     assert "None of its lines waits" in plumbline("batches", "give-up", batch).stdout
     unknown = plumbline("batches", "show", str(run.run_id))
     assert (1, True) == (unknown.returncode, "There is no batch" in unknown.stderr)
+
+
+def test_a_plan_that_nobody_waits_for_is_brought_home_by_a_command(
+    plumbline: Callable[..., Done], tools: Tools, run: Run, model_server: RunningServer
+) -> None:
+    """Its DAG is gone: turns are taken by hand, of one plan or of all, as often as one likes."""
+    assert "No plan is under way." in plumbline("batches", "advance").stdout
+    model_server.fault("batch_hold")
+    plans = []
+    for text in ("Some text", "Another"):
+        with Door(tools, run).moderation_batch("ticket") as planned:
+            planned.add(text, 2)
+        plans.append(str(planned.plan_id))
+    first, second = plans
+
+    assert f"Plan {first} is under way: 1 open" in " ".join(
+        plumbline("batches", "advance", first).stdout.split()
+    )
+    assert f"batches advance {first}" in plumbline("batches", "cancel", batch_of(tools, first)).stdout
+    model_server.clear_faults()
+    said = " ".join(plumbline("batches", "advance").stdout.split())
+    assert f"Plan {second} is done: 1 settled" in said
+    assert f"Plan {first} is" in said
+    while not (found := json.loads(plumbline("batches", "advance", first, "--json").stdout)["plans"][0])[
+        "done"
+    ]:
+        pass
+    assert sum(found["lines"].values()) == 1
+    assert "No batch is under way." in plumbline("batches").stdout
+    unknown = plumbline("batches", "advance", str(run.run_id))
+    assert (1, True) == (unknown.returncode, "There is no plan" in unknown.stderr)
+
+
+def test_a_plan_that_cannot_go_on_keeps_no_other_from_it(
+    plumbline: Callable[..., Done], tools: Tools, run: Run, scratch: Scratch, database: str
+) -> None:
+    """Each has its sentence, and the command fails with the first."""
+    plans = []
+    for text in ("Some text", "Another"):
+        with Door(tools, run).moderation_batch("ticket") as planned:
+            planned.add(text, 2)
+        plans.append(planned.plan_id)
+    with psycopg.connect(scratch.server.admin_url(database)) as admin:
+        admin.execute("update ledger.batch_plan set endpoint = 'elsewhere' where plan_id = %s", [plans[0]])
+
+    done = plumbline("batches", "advance")
+
+    said = " ".join(done.stdout.split())
+    assert (1, True) == (done.returncode, "is at elsewhere" in done.stderr)
+    assert f"Plan {plans[0]} cannot go on now" in said
+    assert f"Plan {plans[1]} is done: 1 settled" in said
+
+
+def batch_of(tools: Tools, plan_id: str) -> str:
+    """Return the only batch of a plan."""
+    (found,) = [row for row in list_batches(tools.db, "main") if str(row.plan_id) == plan_id]
+    return str(found.batch_id)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
 from tests.sql.models.batch_provider import (
     MODEL,
@@ -354,6 +355,56 @@ def test_a_line_that_was_billed_above_its_worst_case_is_booked_in_all_its_budget
     assert ["No budget of today or this month is over its cap."] == bench.broken()
 
 
+def test_a_page_with_a_line_that_the_database_refuses_waits_for_no_claim_in_a_circle(bench: Bench) -> None:
+    """It is kept by halves and booked as a whole: periods are held before leases, whichever half wants them."""
+
+    def odd(lines: list[Line]) -> tuple[list[Any], list[Any], str]:
+        output, errors, state = all_answered(sorted(lines, key=lambda line: str(line["custom_id"])))
+        output[1]["response"]["body"]["usage"]["prompt_tokens"] = 10**18
+        output[2]["response"]["body"]["usage"]["prompt_tokens"] = 10**6
+        return output, errors, state
+
+    bench.provider.answer = odd
+    bench.limit(month=1)
+    batch_id = bench.plan(None, None, None).parts[0].batch_id
+    submit(bench.work, batch_id)
+    look(bench.work, batch_id)
+
+    with psycopg.connect(bench.book.url) as claiming, ThreadPoolExecutor(1) as threads:
+        claiming.execute("select from ledger.budget_period for no key update")
+        landing_page = threads.submit(land, bench.work, batch_id)
+        while not landing_page.done() and not bench.book.rows("select from pg_locks where not granted"):
+            pass
+        claiming.execute("select from ledger.lease for update")
+        claiming.rollback()
+        landing_page.result()
+
+    assert bench.book.rows("select state, count(*) from ledger.call group by state order by 1") == [
+        ("failed", 1),
+        ("settled", 2),
+    ]
+    assert [] == bench.broken()
+
+
+def test_a_wall_of_the_book_that_does_not_hold_stops_the_landing_and_no_answer_is_thrown_away(
+    bench: Bench,
+) -> None:
+    """It is nothing that a line says: once the book is mended, the same answers come home."""
+    bench.limit(month=1)
+    planned = bench.plan(None, None)
+    bench.book.change(
+        f"alter table ledger.lease add constraint torn check (spent_usd = 0 or spent_usd > {2 * PRICE:f})"
+    )
+
+    with pytest.raises(psycopg.errors.CheckViolation):
+        advance(bench.work, planned.plan_id)
+
+    assert {"sent": 2} == bench.book.states()
+    bench.book.change("alter table ledger.lease drop constraint torn")
+    assert {"settled": 2} == bench.finish(planned).lines
+    assert [] == bench.broken()
+
+
 def test_batches_that_land_while_budgets_are_set_lose_no_line_and_wait_for_nobody_in_a_circle(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -475,3 +526,26 @@ def test_while_other_batches_are_under_way_nothing_fails_for_want_of_room(bench:
     assert turn(bench.work, [first.plan_id, second.plan_id])["done"]
     assert {"settled": 5, "expired": 1} == bench.book.states()
     assert [] == bench.broken()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        # An end that forgot the budget.
+        "delete from ledger.batch_line where call_id = (select min(call_id::text)::uuid from ledger.batch_line)",
+        "update ledger.batch_line set left_as = 'expired'",
+        # A budget that forgot the lines, or another batch's.
+        "delete from ledger.batch_share",
+        "update ledger.batch_share set reserved_usd = reserved_usd * 2",
+    ],
+)
+def test_a_reservation_of_a_batch_without_its_lines_is_found_by_the_checks(bench: Bench, change: str) -> None:
+    """Also where leases and shares agree with each other."""
+    bench.limit(month=1)
+    bench.plan("u-1", "u-2")
+    assert [] == bench.broken()
+
+    bench.book.change("delete from ledger.batch_key")
+    bench.book.change(change)
+
+    assert any("what its open lines can cost" in check for check in bench.broken())

@@ -40,6 +40,7 @@ from plumbline.models.batches import (
     progress,
     submitting,
     sweep,
+    turn,
     watch,
 )
 from plumbline.models.batches.ending import clean_up
@@ -201,6 +202,62 @@ def test_what_is_answered_or_under_way_is_not_planned_again(
     assert (0, 3, 0) == ((third := plan(3)).under_way, third.answered, third.lines)
     assert progress(work, third.plan_id).done
     assert {"settled": 3} == priced.states()
+
+
+def test_whoever_wants_what_another_plan_holds_waits_for_that_plan_too(
+    plan: Callable[..., BatchPlan], work: Work, door: Door, priced: Book
+) -> None:
+    """So does the next try of a step that died when its plan was sealed: it is not done at once, with nothing."""
+    first = plan(2)
+    again = plan(2)
+    assert ([first.plan_id, again.plan_id], 0, 0) == (again.plan_ids, again.lines, again.elsewhere)
+    assert not progress(work, first.plan_id).done
+
+    while not turn(work, again.plan_ids)["done"]:
+        pass
+
+    assert {"settled": 2} == priced.states()
+    assert progress(work, first.plan_id).done
+    assert [(third := plan(2)).plan_id] == third.plan_ids
+
+
+def test_the_next_try_of_a_task_waits_for_what_the_first_has_planned_though_it_is_answered(
+    tools: Tools, run: Run, endpoint: Endpoint, work: Work, priced: Book
+) -> None:
+    """A plan that has landed is not cleaned up: its files are with the provider."""
+    of_task = dataclasses.replace(run, dag_id="ask", dag_run_id="today", task_id="plan")
+
+    def planned(run: Run) -> BatchPlan:
+        with Door(tools, run, endpoint=endpoint, policy=QUICK).chat_batch(USE) as made:
+            made.ask(question(0))
+        return made
+
+    first = planned(of_task)
+    batch_id = only_batch(priced)
+    submit(work, batch_id)
+    look(work, batch_id)
+    land(work, batch_id)
+
+    assert first.plan_id in planned(of_task).plan_ids
+    assert first.plan_id not in planned(dataclasses.replace(of_task, dag_run_id="tomorrow")).plan_ids
+
+
+def test_a_plan_counts_what_neither_it_nor_those_it_waits_for_will_bring(
+    plan: Callable[..., BatchPlan], door: Door
+) -> None:
+    """Somebody who is still planning may yet throw it away."""
+    with door.chat_batch(USE) as planning:
+        planning.ask(question(0))
+        planning._write()
+        second = plan(2)
+
+    assert (1, 1, [second.plan_id]) == (second.elsewhere, second.lines, second.plan_ids)
+    assert {
+        "elsewhere": 1,
+        "under_way": 1,
+        "in_doubt": 0,
+        "plan_ids": [str(second.plan_id)],
+    } == second.receipt
 
 
 def test_a_single_call_does_not_buy_what_a_batch_is_buying(

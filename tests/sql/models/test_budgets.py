@@ -28,6 +28,7 @@ from plumbline.models.policy import Happened, History, Outcome
 from plumbline.models.prices import PriceList
 from plumbline.models.requests import Input
 from plumbline.models.sessions import HeldSession
+from plumbline.models.unfinished import release_within
 from plumbline.models.wire import Embeddings
 from plumbline.provenance.checks import perform
 
@@ -602,6 +603,33 @@ def test_a_call_waits_at_the_first_of_its_leases_and_holds_none_behind_it(
         blocking.rollback()
         one.settle(claimed.result())
     assert free == [(last,)]
+
+
+def test_a_call_that_is_released_above_its_worst_case_waits_in_no_circle_with_its_process(
+    tools: Tools, caller: Callable[..., Caller], book: Book
+) -> None:
+    """The records say that it was dearer, while its process claims on: its leases first, and then the periods."""
+    limit(tools, month=6400)
+    one = caller()
+    call = one.claim("boats", 5)
+    one.ledger.leave_open(call, "unknown", "lost", History())
+
+    def release() -> Decimal:
+        with tools.db.transaction("main") as session:
+            return release_within(session, call.call_id, billed=True, used=Billed(50, 0, 0))
+
+    with psycopg.connect(book.url) as claiming, ThreadPoolExecutor(1) as thread:
+        claiming.execute("select ledger.join_budgets('main', false)")
+        claiming.execute("select from ledger.lease for update")
+        released = thread.submit(release)
+        while not released.done() and not book.rows("select from pg_locks where not granted"):
+            pass
+        claiming.execute("select from ledger.budget_period for no key update")
+        claiming.rollback()
+        assert released.result() == 50
+
+    assert standing(tools).spent_usd == 50
+    assert broken(tools) == []
 
 
 def test_budgets_set_claimed_and_given_back_by_many_at_once_never_wait_in_a_circle(

@@ -11,7 +11,7 @@ turn goes on, and nothing is bought twice.
 
 from plumbline.models.batches.advancing import Progress, advance, progress, turn, watch
 from plumbline.models.batches.ending import Swept, cancel, give_up, sweep
-from plumbline.models.batches.listing import BatchRow, list_batches, open_plans
+from plumbline.models.batches.listing import BatchRow, list_batches, open_plans, plans_under_way
 from plumbline.models.batches.planning import BatchPlan
 from plumbline.models.batches.work import NoSuchBatch, Work
 
@@ -27,6 +27,7 @@ __all__ = [
     "give_up",
     "list_batches",
     "open_plans",
+    "plans_under_way",
     "progress",
     "sweep",
     "turn",

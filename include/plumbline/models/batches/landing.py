@@ -11,6 +11,7 @@ one that cannot be read, or that the database refuses, has failed with a reason,
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -45,6 +46,8 @@ _PAGE_BYTES = 16 << 20
 
 _REFUSALS = (psycopg.DataError, errors.CheckViolation, errors.ProgramLimitExceeded, UnicodeError)
 """What the database says of a value; nothing else is the fault of a line."""
+_OF_A_LINE = re.compile(r"answer|call(_.*)?")
+"""The tables of schema ledger, partitions among them, that take words of a line: their rules are about these."""
 
 STATES = ("settled", "refused", "failed", "expired", "unknown")
 _UNHEARD = "The batch ended, and neither of its files has this line. It may have been billed."
@@ -151,24 +154,30 @@ class _Landing:
             )
             ends = [ended(self.service, self.batch, line, by_id.pop(line["call_id"])) for line in lines]
             heard.strange += len(by_id) - self._ended_before(session, list(by_id))
-            self._keep(session, ends)
+            # Once, and last: whoever books twice in a transaction holds leases, and then wants periods.
+            self._book(session, self._keep(session, ends))
 
-    def _keep(self, session: Session, ends: Sequence[End]) -> None:
-        """Keep a page; a line of it that the database refuses is found by halves, and has failed, alone."""
+    def _keep(self, session: Session, ends: Sequence[End]) -> list[End]:
+        """
+        Keep a page, and return its ends; a line that the database refuses is found by halves, and has failed, alone.
+        """
         try:
             with session.transaction():
                 keep(session, self.service, ends)
                 self._write(session, ends)
         except _REFUSALS as refusal:
+            if not _of_a_line(refusal):
+                raise
             if len(ends) == 1:
                 log.warning(
                     "batch %s: a line cannot be kept (%s)", self.batch["batch_id"], type(refusal).__name__
                 )
-                self._write(session, [unkept(ends[0], refusal)])
-                return
+                failed = [unkept(ends[0], refusal)]
+                self._write(session, failed)
+                return failed
             half = len(ends) // 2
-            self._keep(session, ends[:half])
-            self._keep(session, ends[half:])
+            return self._keep(session, ends[:half]) + self._keep(session, ends[half:])
+        return list(ends)
 
     def finish(self, heard: _Heard) -> None:
         """Mark what nobody has heard of, see that it all adds up, and say that the batch has landed."""
@@ -204,6 +213,9 @@ class _Landing:
                 db.run(session, "batches/update_lines_left", **which, call_ids=stay, left_as=left_as)
         gone = [end.call_id for end in ends if end.left_as is None]
         db.run(session, "batches/delete_ended_lines", **which, call_ids=gone)
+
+    def _book(self, session: Session, ends: Sequence[End]) -> None:
+        """Book what the lines of a page cost; what this meets is never the fault of a line."""
         known = [
             budgets.Ending(end.call_id, end.planned_usd, end.cost_usd or Decimal(0))
             for end in ends
@@ -221,3 +233,10 @@ class _Landing:
             return 0
         which = {"batch_id": self.batch["batch_id"], "called_at": self.batch["called_at"]}
         return len(db.rows(session, "batches/select_calls_of_batch", **which, call_ids=call_ids))
+
+
+def _of_a_line(refusal: Exception) -> bool:
+    """Whether a refusal is about what a line says; a wall of the book that does not hold must be heard of.  Pure."""
+    if not isinstance(refusal, errors.CheckViolation):
+        return True
+    return refusal.diag.schema_name == "ledger" and bool(_OF_A_LINE.fullmatch(refusal.diag.table_name or ""))

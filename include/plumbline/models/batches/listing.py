@@ -76,3 +76,9 @@ def open_plans(
             dimensions=dimensions,
         )
     return [row["plan_id"] for row in found]
+
+
+def plans_under_way(database: Database, tenant: str) -> list[UUID]:
+    """Return all plans of a tenant that are under way, oldest first."""
+    with database.transaction(tenant) as session:
+        return [row["plan_id"] for row in db.rows(session, "batches/select_plans_under_way")]

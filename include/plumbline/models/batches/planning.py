@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -64,6 +65,10 @@ class BatchPlan:
     Inputs that were `requested` were `answered` already, or are `under_way` with others, or are bought.  Of those under
     way, `in_doubt` are held by calls that may have been billed: nobody buys them until a person has decided.
     After an error nothing of it is left.
+
+    Whoever wants the answers waits for all `plan_ids`: this plan, those that hold what it wanted, and those that
+    earlier tries of the same task have left.  `elsewhere` counts inputs under way that none of these will bring: single
+    calls buy them, or somebody who is still planning.  Both are known when the block has been left.
     """
 
     def __init__(
@@ -79,7 +84,9 @@ class BatchPlan:
         minimiser: Minimiser,
     ) -> None:
         self.plan_id = uuid.uuid4()
-        self.requested = self.answered = self.under_way = self.in_doubt = 0
+        self.requested = self.answered = self.under_way = self.in_doubt = self.elsewhere = 0
+        self.plan_ids: Sequence[uuid.UUID] = [self.plan_id]
+        self._held: Counter[uuid.UUID | None] = Counter()
         self._database, self._run, self._endpoint, self._kind = database, run, endpoint, kind
         self._use, self._prompt, self._sensitivity = use, prompt, sensitivity
         self._session = HeldSession(database, run.tenant)
@@ -149,6 +156,12 @@ class BatchPlan:
         return {"under_way": self.under_way - self.in_doubt, "in_doubt": self.in_doubt}
 
     @property
+    def receipt(self) -> Receipt:
+        """What a planning step returns: `plan_ids`, what is bought `elsewhere`, and what is left to others."""
+        plan_ids = [str(plan_id) for plan_id in self.plan_ids]
+        return {"plan_ids": plan_ids, "elsewhere": self.elsewhere, **self.left_to_others}
+
+    @property
     def cost_usd(self) -> Decimal:
         """The most that they can cost, in US dollars."""
         return sum((self._worst(part) for part in self.parts), start=Decimal(0))
@@ -207,6 +220,7 @@ class BatchPlan:
         under_way, bought = sum(row["under_way"] for row in found), sum(len(line.keys) for line in lines)
         self.under_way += doubled + under_way
         self.in_doubt += sum(row["in_doubt"] for row in found)
+        self._held.update(row["held_by"] for row in found if row["under_way"] and not row["in_doubt"])
         self.answered += len(found) - under_way - bought
 
     def _lines(self, wanted: Sequence[tuple[Input, About, DictRow]]) -> list[Line]:
@@ -274,6 +288,26 @@ class BatchPlan:
                 budgets.reserve(session, self._run.tenant, ids, holder=self._session.holder, alone=alone)
             db.run(session, "batches/update_called", batch_ids=ids)
             db.run(session, "batches/insert_calls", batch_ids=ids)
+            self._find_others(session)
+
+    def _find_others(self, session: Session) -> None:
+        """Find which other plans are to be waited for, and how many inputs neither they nor this one will bring."""
+        run = self._run
+        found = db.rows(
+            session,
+            "batches/select_awaited_plans",
+            plan_id=self.plan_id,
+            holding=[plan_id for plan_id in self._held if plan_id is not None],
+            dag_id=run.dag_id,
+            dag_run_id=run.dag_run_id,
+            task_id=run.task_id,
+            use=self._use,
+            model=self._endpoint.model,
+            endpoint=self._endpoint.name,
+        )
+        self.plan_ids = [*(row["plan_id"] for row in found), self.plan_id]
+        brought = sum(self._held[plan_id] for plan_id in self.plan_ids)
+        self.elsewhere = self._held.total() - brought
 
     def _worst(self, part: Part) -> Decimal:
         if self._prices is None:

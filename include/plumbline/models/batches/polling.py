@@ -57,9 +57,11 @@ def look(work: Work, batch_id: UUID) -> None:
     if batch["state"] != "submitted":
         return
     provider = work.provider(batch)
-    if batch["cancel_asked_at"] and batch["provider_state"] not in ("cancelling", *_ENDED):
-        provider.cancel(batch["provider_batch_id"])
     found = decide(provider.batch(batch["provider_batch_id"]))
+    # Not before it was looked at: to cancel what has ended is answered as a conflict, each time.
+    if batch["cancel_asked_at"] and found.next == "wait" and found.state != "cancelling":
+        provider.cancel(batch["provider_batch_id"])
+        found = decide(provider.batch(batch["provider_batch_id"]))
     if found.next == "make room":
         submitting.not_made(work, batch, back_to_room=True, again=True, wait=submitting.WAIT_FOR_ROOM)
         return

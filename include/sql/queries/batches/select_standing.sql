@@ -1,5 +1,6 @@
 -- How the wanted keys stand: answered, answered with what does not fit and nobody has put right, or bought by others;
--- of these last, whether a call in doubt has them, which a person must decide before anybody may buy them.
+-- of these last, by which plan, and whether a call in doubt has them, which a person must decide before anybody may buy
+-- them.
 with intended as materialized (
     select
         unnest(intent.keys) as key,
@@ -20,7 +21,9 @@ select
             where line.batch_id = claim.batch_id and line.call_id = claim.call_id and line.left_as = 'unknown'
         )
     )
-    or wanted.key in (select key from intended where in_doubt) as in_doubt
+    or wanted.key in (select key from intended where in_doubt) as in_doubt,
+    holding.plan_id as held_by
 from unnest(%(keys)s::bytea[]) as wanted (key)
 left join ledger.answer on answer.key = wanted.key and (answer.expires_at is null or answer.expires_at > now())
 left join ledger.batch_key as claim on claim.key = wanted.key
+left join ledger.batch as holding on holding.batch_id = claim.batch_id
