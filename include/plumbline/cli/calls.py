@@ -75,21 +75,26 @@ def release(
 @calls.command()
 def reconcile(*, tenant: Tenant = None, as_json: Json = False) -> None:
     """Release the calls in doubt that the provider's records decide (connection plumbline_openai_admin)."""
+    from plumbline.models import list_unknown
     from plumbline.review import reconcile_calls
 
     with working("calls", tenant) as (tools, run):
         admin = tools.settings.connection("plumbline_openai_admin")
         receipt: dict[str, Any] = reconcile_calls(tools, run, admin=admin)
+        lines = sum(call.batch_id is not None for call in list_unknown(tools, tenant=run.tenant))
     if as_json:
-        print_json(receipt)
+        print_json({**receipt, "lines_of_batches": lines})
         return
     if not receipt["calls"]:
-        console.print("No call is in doubt at that provider.")
-        return
+        console.print("No call that was made one by one is in doubt at that provider.")
     for call in receipt["calls"]:
         console.print(f"[bold]{call['call_id']}[/bold]  {_OUTCOMES[call['outcome']]}")
         say_below(call["says"])
-    if receipt["left"]:
+    if lines:
+        verb = "is" if lines == 1 else "are"
+        them = "it" if lines == 1 else "them"
+        console.print(f"{counted(lines, 'line')} of batches {verb} in doubt: a person decides {them}.")
+    if receipt["left"] or lines:
         console.print("Decide what is left: plumbline review")
 
 

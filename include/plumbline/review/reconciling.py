@@ -20,7 +20,18 @@ from plumbline.core.connections import Connection
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
 from plumbline.models.calls import Billed
-from plumbline.models.records import LONGEST_CALL, SKEW, Amount, Doubtful, Known, Verdict, decide
+from plumbline.models.endpoints import connected
+from plumbline.models.policy import Policy
+from plumbline.models.records import (
+    LONGEST_CALL,
+    SKEW,
+    Amount,
+    Doubtful,
+    Known,
+    Verdict,
+    decide,
+    longest_call,
+)
 from plumbline.models.unfinished import NotUnfinished, release_within
 from plumbline.models.usage import KINDS, Records
 from plumbline.review.calls import ask_about_unknown_calls, item_about
@@ -36,6 +47,7 @@ _TOO_YOUNG = "The provider's records of its time are not complete yet."
 _AROUND = timedelta(hours=6)
 """How much of the time before and after is compared; where calls follow each other for longer, a person decides."""
 _LONGEST_BOOKED = timedelta(hours=1)
+"""What was bought took no longer, unless its connection waits longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +105,29 @@ def _decided(
     until: datetime,
 ) -> dict[uuid.UUID, Verdict]:
     """Return what the records say of calls to one model, near each other in time."""
-    first, last = together[0], together[-1]
+    first, last, longest = together[0], together[-1], _longest(tools)
     begin = (first.doubtful.at - _AROUND).replace(second=0, microsecond=0)
-    until = min(until, last.doubtful.at + _AROUND + LONGEST_CALL)
-    if first.doubtful.at + LONGEST_CALL + SKEW >= until:
+    until = min(until, last.doubtful.at + _AROUND + longest)
+    if first.doubtful.at + longest + SKEW >= until:
         return {one.doubtful.call_id: Verdict(billed=None, says=_TOO_YOUNG) for one in together}
     minutes = records.minutes(first.route, first.model, begin, until)
-    known = _known(tools, tenants, records.base_url, first, begin, until)
+    known = _known(tools, tenants, records.base_url, first, begin, until, longest)
     doubtful = [
         one.doubtful
         for one in open_calls
         if (one.route, one.model) == (first.route, first.model)
-        and begin - _LONGEST_BOOKED <= one.doubtful.at <= until
+        and begin - max(_LONGEST_BOOKED, longest) <= one.doubtful.at <= until
     ]
-    return decide(known, doubtful, minutes, begin, until)
+    return decide(known, doubtful, minutes, begin, until, longest=longest, alone=bool(records.only))
+
+
+def _longest(tools: Tools) -> timedelta:
+    """Return how long a call may have been under way, as the connection is set now."""
+    if tools.provider is None:
+        return LONGEST_CALL
+    policy = Policy()
+    endpoint = connected(tools.provider)
+    return longest_call(policy.attempts, endpoint.timeout, policy.longest_pause, endpoint.patience)
 
 
 def _apply(tools: Tools, run: Run, one: _Open, verdict: Verdict) -> dict[str, str]:
@@ -151,7 +172,7 @@ def _open_calls(tools: Tools, tenants: Iterable[str], endpoint: str) -> list[_Op
 
 def _open(tenant: str, row: DictRow) -> _Open:
     planned = Amount(1, row["tokens_planned"], row["tokens_out_planned"])
-    doubtful = Doubtful(row["call_id"], row["at"], planned, under_way=row["alive"])
+    doubtful = Doubtful(row["call_id"], row["at"], planned, under_way=row["alive"], tenant=tenant)
     return _Open(tenant, row["state"], row["route"], row["model"], doubtful)
 
 
@@ -168,22 +189,31 @@ def _groups(calls: Sequence[_Open]) -> Iterator[list[_Open]]:
 
 
 def _known(
-    tools: Tools, tenants: Iterable[str], endpoint: str, like: _Open, begin: datetime, until: datetime
+    tools: Tools,
+    tenants: Iterable[str],
+    endpoint: str,
+    like: _Open,
+    begin: datetime,
+    until: datetime,
+    longest: timedelta,
 ) -> list[Known]:
-    found = []
+    found: list[Known] = []
     for tenant in tenants:
         with tools.db.transaction(tenant) as session:
-            found += db.rows(
+            rows = db.rows(
                 session,
                 "ledger/select_booked_by_minute",
                 endpoint=endpoint,
                 route=like.route,
                 model=like.model,
-                begin=begin - _LONGEST_BOOKED,
+                begin=begin - max(_LONGEST_BOOKED, longest),
                 until=until,
-                longest=LONGEST_CALL,
+                longest=longest,
             )
-    return [Known(row["first"], row["last"], Amount(*(row[name] for name in _AMOUNT))) for row in found]
+        found += [
+            Known(row["first"], row["last"], Amount(*(row[name] for name in _AMOUNT)), tenant) for row in rows
+        ]
+    return found
 
 
 _AMOUNT = ("requests", "tokens_in", "tokens_out", "cached")

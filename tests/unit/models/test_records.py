@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from plumbline.models.records import LONGEST_CALL, Amount, Doubtful, Known, Minute, Verdict, decide
+from plumbline.models.records import (
+    LONGEST_CALL,
+    Amount,
+    Doubtful,
+    Known,
+    Minute,
+    Verdict,
+    decide,
+    longest_call,
+)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BEGIN, UNTIL = NOON - timedelta(hours=12), NOON + timedelta(hours=12)
@@ -32,13 +41,15 @@ def doubtful(at: datetime = NOON, tokens_in: int = 20, tokens_out: int = 0, numb
     return Doubtful(uuid.UUID(int=number), at, Amount(1, tokens_in, tokens_out))
 
 
-def of_one(*minutes: Minute, book: tuple[Known, ...] = (), call: Doubtful | None = None) -> Verdict:
+def of_one(
+    *minutes: Minute, book: tuple[Known, ...] = (), call: Doubtful | None = None, alone: bool = False
+) -> Verdict:
     """The verdict about a call in doubt at noon."""
-    return decide(book, [call or doubtful()], minutes, BEGIN, UNTIL)[ONE]
+    return decide(book, [call or doubtful()], minutes, BEGIN, UNTIL, alone=alone)[ONE]
 
 
-EARLIER = NOON - timedelta(hours=3)
-WITNESS = (known(EARLIER), minute(EARLIER, tokens_in=7))
+LATER = NOON + timedelta(hours=3)
+WITNESS = (known(LATER), minute(LATER, tokens_in=7))
 
 
 def test_exactly_the_call_in_doubt_was_billed() -> None:
@@ -65,6 +76,52 @@ def test_records_that_show_none_of_our_calls_decide_nothing() -> None:
     assert of_one(book=(WITNESS[0],)).billed is None
 
 
+@pytest.mark.parametrize("minutes", [-180, -1, 0, 10, 31])
+def test_records_that_show_nothing_later_than_the_call_may_be_late(minutes: int) -> None:
+    """They may have stopped before it was billed: also within the time in which it can have been."""
+    at = NOON + timedelta(minutes=minutes)
+
+    verdict = of_one(minute(at, tokens_in=7), book=(known(at),))
+
+    assert verdict.billed is None
+    assert "they show no call of ours that began after this one had ended" in verdict.says
+
+
+def test_what_no_call_explains_and_follows_may_be_the_call_in_doubt() -> None:
+    """It was billed later than we thought that it can be; what comes after other calls of ours is not it."""
+    book, seen = WITNESS
+    soon, late = NOON + timedelta(minutes=45), LATER + timedelta(hours=1)
+
+    assert of_one(seen, minute(soon), book=(book,)).billed is None
+    assert of_one(seen, minute(late), book=(book,)).billed is False
+
+
+def test_a_connection_that_waits_longer_makes_calls_longer() -> None:
+    """All attempts, each as long as it may take, and what is waited between them."""
+    longest = longest_call(attempts=8, timeout=3600, pause=8, patience=60)
+    book, seen = WITNESS
+
+    found = decide([book], [doubtful()], [seen], BEGIN, UNTIL, longest=longest)
+
+    assert longest > timedelta(hours=8)
+    assert longest_call(attempts=8, timeout=120, pause=8, patience=60) == LONGEST_CALL
+    assert found[ONE].billed is None
+
+
+def test_figures_of_other_tenants_are_not_told() -> None:
+    """What they buy is no business of whoever reads the item."""
+    mine, theirs = replace(doubtful(), tenant="main"), Known(NOON, NOON, Amount(1, 777), "other")
+    minutes = [minute(NOON, 2, 797)]
+
+    both = decide([theirs], [mine], minutes, BEGIN, UNTIL)[ONE]
+    own = decide([replace(theirs, tenant="main")], [mine], minutes, BEGIN, UNTIL)[ONE]
+
+    assert (both.billed, own.billed) == (True, True)
+    assert "797" in own.says
+    assert not any(figure in both.says for figure in ("777", "797", "request"))
+    assert "of several tenants: exactly this call is left" in both.says
+
+
 @pytest.mark.parametrize(
     "minutes",
     [
@@ -84,13 +141,14 @@ def test_anything_else_is_left_to_a_person(minutes: tuple[Minute, ...]) -> None:
 
 
 def test_an_answer_in_words_is_booked_at_what_the_records_say() -> None:
-    """What was planned is the most that it can be."""
+    """What was planned is the most that it can be; nobody else may be counted, whose question it could be."""
     call = doubtful(tokens_in=1_000, tokens_out=50)
 
-    assert of_one(minute(NOON, 1, 920, 13), call=call).amount == Amount(1, 920, 13)
-    assert of_one(minute(NOON, 1, 1_001, 13), call=call).billed is None
-    assert of_one(minute(NOON, 1, 920, 51), call=call).billed is None
-    assert of_one(minute(NOON, 1, 400, 13), call=call).billed is None
+    assert of_one(minute(NOON, 1, 920, 13), call=call, alone=True).amount == Amount(1, 920, 13)
+    assert of_one(minute(NOON, 1, 1_001, 13), call=call, alone=True).billed is None
+    assert of_one(minute(NOON, 1, 920, 51), call=call, alone=True).billed is None
+    assert of_one(minute(NOON, 1, 400, 13), call=call, alone=True).billed is None
+    assert "project_ids" in of_one(minute(NOON, 1, 920, 13), call=call).says
 
 
 def test_several_are_decided_together_or_not_at_all() -> None:
@@ -126,49 +184,71 @@ def test_a_call_under_way_leaves_its_neighbours_open() -> None:
 
 
 seconds = some.integers(0, 6 * 3600)
-calls = some.lists(
-    some.tuples(seconds, some.integers(0, 600), some.integers(0, 600), some.integers(1, 40)), max_size=25
-)
+used = some.integers(1, 40)
+calls = some.lists(some.tuples(seconds, some.integers(0, 600), some.integers(0, 600), used), max_size=25)
 doubts = some.lists(
-    some.tuples(seconds, some.integers(0, 1800), some.integers(1, 40), some.booleans()),
+    some.tuples(seconds, some.integers(0, 1800), used, some.integers(0, 9), some.booleans()),
     min_size=1,
     max_size=4,
 )
+strange = some.lists(some.tuples(seconds, used, some.integers(0, 9)), max_size=2)
+complete = some.one_of(some.none(), some.integers(0, 8 * 60))
 
 
-@given(calls, doubts, some.lists(some.tuples(seconds, some.integers(1, 40)), max_size=2))
+class Bill:
+    """What the provider bills, minute by minute."""
+
+    def __init__(self) -> None:
+        self._minutes: dict[datetime, Amount] = {}
+
+    def charge(self, second: float, tokens_in: int, tokens_out: int = 0) -> None:
+        """One request at this second."""
+        at = (NOON + timedelta(seconds=second)).replace(second=0, microsecond=0)
+        self._minutes[at] = self._minutes.get(at, Amount()) + Amount(1, tokens_in, tokens_out)
+
+    def until(self, minutes: int | None) -> list[Minute]:
+        """What the records show that are complete only up to so many minutes after noon."""
+        return [
+            Minute(at, amount)
+            for at, amount in self._minutes.items()
+            if minutes is None or at < NOON + timedelta(minutes=minutes)
+        ]
+
+
+@given(calls, doubts, strange, complete, some.booleans())
 def test_a_verdict_is_the_truth(
     booked: list[tuple[int, int, int, int]],
-    in_doubt: list[tuple[int, int, int, bool]],
-    strangers: list[tuple[int, int]],
+    in_doubt: list[tuple[int, int, int, int, bool]],
+    strangers: list[tuple[int, int, int]],
+    until: int | None,
+    words: bool,
 ) -> None:
-    """Whenever within a call it is billed; with others at the same key, what was billed is never "not billed"."""
-    bill: Counter[datetime] = Counter()
-    tokens: Counter[datetime] = Counter()
+    """
+    Whenever within a call it is billed.
 
-    def charge(second: float, used: int) -> None:
-        at = (NOON + timedelta(seconds=second)).replace(second=0, microsecond=0)
-        bill[at] += 1
-        tokens[at] += used
-
+    With others at the same key, and in records that are complete only up to some moment, what was billed is never "not
+    billed"; and no question in words of a stranger is taken for ours.
+    """
+    bill = Bill()
     book = []
-    for start, length, when, used in booked:
+    for start, length, when, tokens in booked:
         first = NOON + timedelta(seconds=start)
-        book.append(Known(first, first + timedelta(seconds=length), Amount(1, used)))
-        charge(start + min(when, length), used)
+        book.append(Known(first, first + timedelta(seconds=length), Amount(1, tokens)))
+        bill.charge(start + min(when, length), tokens)
     truth, asked = {}, []
-    for number, (start, when, used, billed) in enumerate(in_doubt):
-        call = doubtful(NOON + timedelta(seconds=start), used, number=number)
+    for number, (start, when, tokens, out, billed) in enumerate(in_doubt):
+        tokens_out = out if words else 0
+        call = doubtful(NOON + timedelta(seconds=start), tokens, 9 if words else 0, number)
         asked.append(call)
-        truth[call.call_id] = (billed, used)
+        truth[call.call_id] = (billed, tokens)
         if billed:
-            charge(start + when, used)
-    for second, used in strangers:
-        charge(second, used)
-    minutes = [Minute(at, Amount(count, tokens[at])) for at, count in bill.items()]
+            bill.charge(start + when, tokens, tokens_out)
+    for second, tokens, out in strangers:
+        bill.charge(second, tokens, out if words else 0)
 
-    for call_id, verdict in decide(book, asked, minutes, BEGIN, UNTIL).items():
-        billed, used = truth[call_id]
+    for call_id, verdict in decide(book, asked, bill.until(until), BEGIN, UNTIL, alone=not strangers).items():
+        billed, tokens = truth[call_id]
         assert not (verdict.billed is False and billed)
-        if not strangers and verdict.billed is not None:
-            assert (verdict.billed, verdict.amount.tokens_in) == (billed, used if billed else 0)
+        assert not (verdict.billed and strangers and words)
+        if not strangers and until is None and verdict.billed is not None:
+            assert (verdict.billed, verdict.amount.tokens_in) == (billed, tokens if billed else 0)
