@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from plumbline.core import db
 from plumbline.core.arrays import bytea_array
@@ -231,10 +230,6 @@ class Door:
             NoKeys: Something personal is in it, and there is no key to replace it with.
         """
         return self._minimiser.minimise(text)
-
-    def minimise_json(self, value: Any) -> Any:
-        """Do the same with a JSON value, in every text and name in it.  Raises NoKeys as `minimise` does."""
-        return self._minimiser.minimise_json(value)
 
     def key(self, use: str, minimised: str) -> bytes:
         """Return the key under which the embedding of a text is bought, or was; the text is as it would be sent."""

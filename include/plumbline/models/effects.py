@@ -5,8 +5,10 @@ A model asks for tools by name; only declared ones are called, with arguments th
 looked).  An effect on our own tables, and the row that says it has happened, are one transaction under a unique key: a
 retry, a cleared task or a second worker finds the row, and gives the model the same result again.
 
-What a tool gives back is minimised before it is kept, or told to the model: a model reads pseudonyms only, and the book
-holds nothing in clear.  They are turned back on delivery (`plumbline.privacy.restore`), as everywhere.
+What a tool gives back is written as JSON, and that text is minimised before it is kept, or told to the model: a name
+beside a value, and a value that is a number, count as in any text.  What is told again is the text that is kept.  A
+model reads pseudonyms only, and the book holds nothing in clear.  They are turned back on delivery
+(`plumbline.privacy.restore`), as everywhere.
 
 An action that reaches outside the database must not act here: it writes down what is to be done, under the same key,
 for whoever does it.
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
 Act = Callable[["Session", Mapping[str, Any]], object]
 """Given the session of the transaction and the arguments, acts and returns what the model is to be told (JSON)."""
 
-Minimise = Callable[[Any], Any]
-"""Given a JSON value, returns it as it may leave: `Door.minimise_json`."""
+Minimise = Callable[[str], str]
+"""Given a text, returns it as it may leave: `Door.minimise`."""
 
 _MOST_ROUNDS = 8
 
@@ -54,9 +56,9 @@ class Action:
 
 def perform(
     session: Session, run: Run, actions: Mapping[str, Action], answer: ChatAnswer, minimise: Minimise
-) -> list[tuple[ToolCall, object]]:
+) -> list[tuple[ToolCall, str]]:
     """
-    Do what an answer asks for, each call once, in this transaction; return the calls with their minimised results.
+    Do what an answer asks for, each call once, in this transaction; return the calls with what the model is told.
 
     Raises:
         KeyError: A tool that is not among the actions: the request declared more than the caller can do.
@@ -94,25 +96,26 @@ def converse(
             return answer
         with transaction() as session:
             results = perform(session, run, declared, answer, minimise)
-        told = [Message("tool", _written(result), answers=call.call_ref) for call, result in results]
+        told = [Message("tool", result, answers=call.call_ref) for call, result in results]
         asked = Message("assistant", "", tool_calls=answer.tool_calls)
         request = replace(request, messages=(*request.messages, asked, *told))
     raise TooManyRounds(f"The model asked for tools {most_rounds} times in a row and gave no answer.")
 
 
-def _told(session: Session, call: ToolCall, actions: Mapping[str, Action], minimise: Minimise) -> object:
-    return minimise(actions[call.tool].act(session, call.arguments))
+def _told(session: Session, call: ToolCall, actions: Mapping[str, Action], minimise: Minimise) -> str:
+    return minimise(_written(actions[call.tool].act(session, call.arguments)))
 
 
 def _once(
-    session: Session, run: Run, answer_key: bytes, place: int, call: ToolCall, act: Callable[[], object]
-) -> object:
+    session: Session, run: Run, answer_key: bytes, place: int, call: ToolCall, act: Callable[[], str]
+) -> str:
     key = sha256(run.tenant, answer_key.hex(), str(place), call.tool, _written(call.arguments))
     # Whoever comes second waits here until the first has committed, or has come to nothing.
     db.run(session, "ledger/lock_effect", key=key.hex())
     done = db.row(session, "ledger/select_effect", key=key)
     if done is not None:
-        return done["result"]
+        # Earlier versions kept the value, and not what is told of it.
+        return done["result"] if isinstance(done["result"], str) else _written(done["result"])
     result = act()
     db.run(
         session,

@@ -8,10 +8,8 @@ anew only what it changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from plumbline.core.errors import Fatal
 from plumbline.core.tools import Tools
 from plumbline.privacy.detection import Span, find
 from plumbline.privacy.keys import Keyring
@@ -19,14 +17,8 @@ from plumbline.privacy.listed import matcher_of
 from plumbline.privacy.matching import Matcher
 from plumbline.privacy.pseudonyms import Named, Pseudonyms
 
-DEEPEST = 200
-"""Levels of a JSON value that are looked into."""
 _ROUNDS = 8
 _UNREAD = object()
-
-
-class TooDeep(Fatal):
-    """A JSON value is nested deeper than is looked into."""
 
 
 class Minimiser:
@@ -58,17 +50,6 @@ class Minimiser:
     def minimise_all(self, texts: Sequence[str]) -> list[str]:
         """Do the same for several texts at once: values that are new are written down together."""
         return self._replaced_in(list(texts), [self._find(text) for text in texts])
-
-    def minimise_json(self, value: Any) -> Any:
-        """
-        Return a JSON value with every text and name in it minimised, at any depth; numbers stay as they are.
-
-        Raises:
-            NoKeys: As `minimise` does.
-            TooDeep: It is nested deeper than anything that can be restored.
-        """
-        texts = list(dict.fromkeys(texts_of(value)))
-        return _rewritten(value, dict(zip(texts, self.minimise_all(texts), strict=True)))
 
     def _replaced_in(self, texts: list[str], found: list[list[Span]]) -> list[str]:
         """Replace what was found, and look again until nothing is: what is minimised stays as it is."""
@@ -102,27 +83,3 @@ def replaced(text: str, spans: Sequence[Span], words: dict[Named, str]) -> str:
         pieces += [text[end : span.start], span.word or words[span.kind, span.value]]
         end = span.end
     return "".join([*pieces, text[end:]])
-
-
-def texts_of(value: Any, depth: int = 0) -> Iterator[str]:
-    """Yield every text and name in a JSON value; raises TooDeep."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping | list | tuple):
-        if depth >= DEEPEST:
-            raise TooDeep(f"A value is nested more than {DEEPEST} levels deep.")
-        if isinstance(value, Mapping):
-            yield from (name for name in value if isinstance(name, str))
-            value = list(value.values())
-        for inner in value:
-            yield from texts_of(inner, depth + 1)
-
-
-def _rewritten(value: Any, words: Mapping[str, str]) -> Any:
-    if isinstance(value, str):
-        return words[value]
-    if isinstance(value, Mapping):
-        return {words.get(name, name): _rewritten(inner, words) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rewritten(inner, words) for inner in value]
-    return value

@@ -12,7 +12,7 @@ comment on column privacy.listing.loaded_by is 'personal: login name of who load
 comment on column privacy.restoration.person is 'personal: on whose behalf, as that role says, a person or a step of a pipeline; kept for good; erased not at all, as the evidence of who was shown personal values.';
 comment on column ledger.call.prompt_approver is 'personal: who approved that version; kept as long as the partition; erased by putting a pseudonym in its place.';
 comment on column ledger.batch_plan.prompt_approver is 'personal: who approved that version; kept as long as the book; erased by putting a pseudonym in its place.';
-comment on column ledger.effect.result is 'personal: what the tool gave back, minimised before it was kept, for the model to read; kept as long as the answer''s use; erased with its pseudonyms.';
+comment on column ledger.effect.result is 'personal: what the model was told of what the tool gave back, a text (JSON, minimised before it was kept); kept as long as the answer''s use; erased with its pseudonyms.';
 
 -- Who decided is for auditors; a report of how many needs no names.
 revoke select (assigned_to, decided_by, changed_by) on review.item from plumbline_reporter;

@@ -95,7 +95,7 @@ def test_tools_are_called_and_their_results_told(
         run,
         ChatRequest((Message("user", "Pay order 7 back."),), max_output_tokens=50),
         [effects.Action(REFUND, pay)],
-        door.minimise_json,
+        door.minimise,
     )
 
     assert (answer.ended, len(paid)) == (Ended.ANSWERED, 1)

@@ -472,7 +472,7 @@ class Refunds:
             self.run,
             ChatRequest((Message("user", "Pay order 7 back."),), max_output_tokens=50),
             [Action(REFUND, self.act)],  # type: ignore[arg-type]
-            door.minimise_json,
+            door.minimise,
             **how,
         )
 
@@ -510,15 +510,40 @@ def test_what_a_tool_gives_back_is_kept_and_told_without_what_is_personal(
 ) -> None:
     """On delivery it comes back; the book never had it."""
     model.lines[:] = [called(("refund", {"order": "7", "cents": 500})), said("Done.")]
-    refunds.says = {"to": ["Jane, jane@example.org"], "by jane@example.org": {"deep": ["+49 30 901820"]}}
+    refunds.says = {
+        "to": ["Jane, jane@example.org"],
+        "by jane@example.org": {"deep": ["+49 30 901820"]},
+        "password": "hunter2",
+        "ssn": "123456789",
+        "phone number": "541 754 3010",
+        "card": 4111111111111111,
+    }
 
     refunds.converse(door)
 
     ((kept,),) = refunds.book.rows("select result from ledger.effect")
     told = model.asked[1]["messages"][-1]["content"]
-    assert json.loads(told) == kept
-    assert not any(word in told for word in ("jane@", "901820"))
-    assert Restorer(tools, run, reason="test").restore_json(kept).value == {"paid": 500, **refunds.says}
+    assert told == kept
+    assert not any(
+        word in told for word in ("jane@", "901820", "hunter2", "123456789", "541 754", "4111111111111111")
+    )
+    restored = json.loads(Restorer(tools, run, reason="test").restore(kept).value)
+    assert restored == {"paid": 500, **refunds.says, "password": "[password]"}
+
+
+def test_a_conversation_that_is_taken_up_is_told_the_very_same_text(
+    door: Door, model: Scripted, refunds: Refunds
+) -> None:
+    """Numbers are not written in another way, so the answer to them is found and not bought anew."""
+    model.lines[:] = [called(("refund", {"order": "7", "cents": 500})), said("Done.")]
+    refunds.says = {"large": 1e22, "larger": 1e16, "none": -0.0, "whole": 1.0}
+
+    assert refunds.converse(door) == refunds.converse(door)
+
+    assert (len(model.asked), len(refunds.paid)) == (2, 1)
+    assert refunds.book.rows("select result from ledger.effect") == [
+        (model.asked[1]["messages"][-1]["content"],)
+    ]
 
 
 def test_an_effect_that_dies_half_way_has_not_happened_and_happens_once(
