@@ -18,7 +18,7 @@ from plumbline.core.hashing import sha256
 from plumbline.core.settings import Settings
 from plumbline.models.errors import usd
 from plumbline.provenance.recording import recorded
-from plumbline.review import Question, answer_waiting, ask_anew
+from plumbline.review import Question, answer_waiting, ask_anew, withdraw_waiting
 from plumbline_airflow.alerts import tell_of_question
 from plumbline_airflow.connections import tools_of_airflow
 from plumbline_airflow.steps import run_of
@@ -34,6 +34,7 @@ LONGEST_WAIT = timedelta(days=1)
 _PRICES = ("price_usd", "cost_usd", "cost_batch_usd", "approve_above_usd")
 _FIGURES = (*_PRICES, "calls", "to_buy", "tokens", "answered_by")
 
+_NEEDLESS = "The task came again, and what it would spend needs no approval."
 _ROOM = "No budget refuses it."
 _ANSWERS = (
     "- **Approve**: the run goes on. What is new until then is bought too, as far as budgets allow.",
@@ -63,6 +64,8 @@ class ApproveSpend(ApprovalOperator):
         Raises:
             AirflowSkipException: Only the plan was asked for.
         """
+        if context["ti"].try_number > 1 and not self._asks:
+            self._take_back(context)
         if self.plan["plan_only"]:
             raise AirflowSkipException("Only the plan was asked for: see the XCom of plan_spend.")
         if not self.plan["needs_approval"]:
@@ -71,6 +74,16 @@ class ApproveSpend(ApprovalOperator):
         self._put_into_queue(context)
         tell_of_question(context["ti"].dag_id, context["ti"].run_id, self.subject)
         return super().execute(context)
+
+    @property
+    def _asks(self) -> bool:
+        return self.plan["needs_approval"] and not self.plan["plan_only"]
+
+    def _take_back(self, context: Context) -> None:
+        """End what an earlier try has asked: the price has fallen since, or the limit has risen."""
+        run = _run_of(context)
+        with tools_of_airflow() as tools, tools.db.transaction(run.tenant) as session:
+            withdraw_waiting(session, "spend_approval", [_subject_of(context)], run.job, _NEEDLESS)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """End the item of the queue as the person decided, or silence did, then go on or skip what comes after."""
@@ -149,10 +162,11 @@ def _embeddings(number: int) -> str:
 
 
 def _prices(plan: Mapping[str, Any]) -> Iterator[str]:
-    """Both prices; the one that this run would pay is bold."""
-    for name, cost in (("one by one", plan["cost_usd"]), ("in batches", plan["cost_batch_usd"])):
+    """Both prices; the one that this run would pay is bold, unless it would pay the same either way."""
+    costs = (plan["cost_usd"], plan["cost_batch_usd"])
+    for name, cost, other in (("one by one", *costs), ("in batches", *reversed(costs))):
         said = "the model has none" if cost is None else f"${amount(str(cost))}"
-        paid = cost is not None and Decimal(str(cost)) == Decimal(plan["price_usd"])
+        paid = cost is not None and cost != other and Decimal(str(cost)) == Decimal(plan["price_usd"])
         yield f"| **Price, {name}** | **{said}** |" if paid else f"| Price, {name} | {said} |"
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +22,18 @@ from plumbline.localmodel.testing import RunningServer
 
 RunDag = Callable[..., Any]
 Session = psycopg.Connection[Any]
+PLAN: dict[str, Any] = {
+    "cost_usd": 12.5,
+    "cost_batch_usd": None,
+    "calls": 1200,
+    "tokens": 3_000_000,
+    "to_buy": 90_000,
+    "price_usd": "12.5",
+    "does": "read 40,000 new or changed files of `/inbox`",
+    "answered_by": "m",
+    "approve_above_usd": "5",
+    "refused_by": [{"says": "The budget of everything has no room."}],
+}
 STORED = "select (select count(*) from corpus.ingestion), (select count(*) from ledger.call)"
 
 
@@ -305,27 +319,52 @@ def test_silence_is_a_no_in_the_queue_too(
     assert [("Nobody answered in time.",)] == session.execute("select note from review.item").fetchall()
 
 
+@pytest.mark.usefixtures("airflow")
+def test_a_task_that_comes_again_and_needs_no_approval_leaves_no_question(
+    session: Session, tools: Tools, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit was raised, or the price has fallen: nobody could answer it any more."""
+    from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+    from plumbline_airflow import approval
+
+    monkeypatch.setattr(approval, "_run_of", lambda _: run)
+    monkeypatch.setattr(approval, "tools_of_airflow", lambda: nullcontext(tools))
+    monkeypatch.setattr(ApprovalOperator, "execute", lambda *_: None)
+    plan = {**PLAN, "plan_only": False, "needs_approval": True}
+
+    def execute(try_number: int, **changed: object) -> None:
+        instance = SimpleNamespace(dag_id="d", run_id="r", task_id="approve_spend", try_number=try_number)
+        task = approval.ApproveSpend(task_id="approve_spend", plan=plan | changed)
+        task.execute({"ti": instance})  # type: ignore[typeddict-item]
+
+    execute(1)
+    execute(2, needs_approval=False)
+
+    assert session.execute("select state, note from review.item").fetchall() == [
+        ("withdrawn", "The task came again, and what it would spend needs no approval.")
+    ]
+
+
+def test_a_price_that_is_the_same_either_way_is_not_marked(airflow: None) -> None:
+    """Bold says which one this run would pay."""
+    from plumbline_airflow.approval import question
+
+    _, same = question({**PLAN, "cost_batch_usd": 12.5})
+    _, dearer = question({**PLAN, "cost_batch_usd": 6.25})
+
+    assert "**Price" not in same
+    assert "| **Price, one by one** | **$12.50** |" in dearer
+
+
 def test_a_person_is_told_of_budgets_that_have_no_room_and_of_a_missing_price_in_batches(
     airflow: None,
 ) -> None:
     """Whoever approves knows when the run would fail all the same; nobody who is silent has said yes."""
     from plumbline_airflow.approval import LONGEST_WAIT, ApproveSpend, question
 
-    plan = {
-        "cost_usd": 12.5,
-        "cost_batch_usd": None,
-        "calls": 1200,
-        "tokens": 3_000_000,
-        "to_buy": 90_000,
-        "price_usd": "12.5",
-        "does": "read 40,000 new or changed files of `/inbox`",
-        "answered_by": "m",
-        "approve_above_usd": "5",
-        "refused_by": [{"says": "The budget of everything has no room."}],
-    }
-
-    subject, body = question(plan)
-    task = ApproveSpend(task_id="approve_spend", plan=plan)
+    subject, body = question(PLAN)
+    task = ApproveSpend(task_id="approve_spend", plan=PLAN)
 
     assert subject == "May this run spend $12.50 on 90,000 embeddings?"
     assert "**The budget of everything has no room.** The run would fail there." in body

@@ -143,6 +143,20 @@ def test_a_library_has_one_door(library: str, door: str) -> None:
     assert {room for file, room in sources().items() if library in outside(file)} <= {door}
 
 
+def test_a_chat_model_is_asked_through_the_moderation() -> None:
+    """The door cannot know what people wrote; whoever asks does, and the rehearsal asks about documents of its own."""
+    ways = {"chat", "chats", "chat_batch", "ChatStream", "BatchPlan"}
+    asking = {
+        (room, name)
+        for file, room in sources().items()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for name in [getattr(node, "attr", None) or getattr(node, "id", None)]
+        if name in ways
+    }
+
+    assert {room for room, _ in asking} == {"models", "review", "embedded"}
+
+
 def test_dag_files_name_steps_and_nothing_else() -> None:
     """A DAG file is a table of contents: it needs no library."""
     allowed = {"plumbline", "plumbline_airflow", "airflow.sdk", "pendulum"}

@@ -6,7 +6,7 @@ The human queue: whatever needs a person is asked here, decided here, and rememb
 """
 
 from plumbline.review.calls import ask_about_unknown_calls, release_call, release_lines
-from plumbline.review.chats import ScreenedChats, screened_chat
+from plumbline.review.chats import ScreenedBatch, ScreenedChats, screened_chat
 from plumbline.review.errors import (
     AlreadyEnded,
     AtSomebodyElse,
@@ -32,6 +32,7 @@ from plumbline.review.queue import (
     remark,
     take,
     withdraw,
+    withdraw_waiting,
 )
 from plumbline.review.reconciling import reconcile_calls
 from plumbline.review.screening import Screened, screen
@@ -47,6 +48,7 @@ __all__ = [
     "NotInTheRules",
     "Question",
     "Screened",
+    "ScreenedBatch",
     "ScreenedChats",
     "Unsaid",
     "answer_waiting",
@@ -68,4 +70,5 @@ __all__ = [
     "screened_chat",
     "take",
     "withdraw",
+    "withdraw_waiting",
 ]

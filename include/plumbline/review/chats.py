@@ -19,6 +19,8 @@ from typing import Self
 
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
+from plumbline.models.asking import ChatStream
+from plumbline.models.batches.planning import BatchPlan
 from plumbline.models.calls import About, PromptRef
 from plumbline.models.conversation import ChatAnswer, ChatRequest, Ended
 from plumbline.models.door import Door
@@ -43,54 +45,36 @@ class _Waiting:
     texts: tuple[Input, ...]
 
 
-class ScreenedChats:
-    """
-    A stream of requests with text of people in them, for a `with` block; each has a name, an id of the area's own.
-
-    `sent` has the keys of the answers, `held` the items that a person decides first, `blocked` the categories that the
-    moderation flagged, and `refused` the items about answers that a model refused, where the rules ask about them.
-    They are complete when the block has been left.  For one thread.
-    """
+class _Screening:
+    """What both ways to buy share: `sent`, `held` and `blocked`, complete when the block has been left."""
 
     def __init__(
-        self,
-        tools: Tools,
-        run: Run,
-        door: Door,
-        use: str,
-        *,
-        prompt: PromptRef | None = None,
-        sensitivity: str = "internal",
+        self, tools: Tools, run: Run, door: Door, use: str, sensitivity: str, way: ChatStream | BatchPlan
     ) -> None:
         self.sent: dict[str, bytes] = {}
         self.held: dict[str, tuple[uuid.UUID, ...]] = {}
         self.blocked: dict[str, tuple[str, ...]] = {}
-        self.refused: dict[str, uuid.UUID] = {}
         self._tools, self._run, self._door = tools, run, door
-        self._use, self._sensitivity = use, sensitivity
-        self._chats = door.chats(use, prompt=prompt, sensitivity=sensitivity)
+        self._use, self._sensitivity, self._way = use, sensitivity, way
         self._waiting: list[_Waiting] = []
         self._names: set[str] = set()
 
     def __enter__(self) -> Self:
-        """Begin as `ChatStream` does."""
-        self._chats.__enter__()
+        """Begin as the stream, or the plan, does."""
+        self._way.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Screen and send what is left, settle everything, and ask about what was refused."""
+        """Screen what is left, and end as the stream, or the plan, does."""
         try:
             if kind is None:
                 self._screen()
         except BaseException as late:
-            self._chats.__exit__(type(late), late, late.__traceback__)
+            self._way.__exit__(type(late), late, late.__traceback__)
             raise
-        self._chats.__exit__(kind, error, trace)
-        if kind is None and asks_about_refusals(self._use):
-            for names in _pieces(self.sent, _AT_ONCE):
-                self._ask_about_refusals(names)
+        self._way.__exit__(kind, error, trace)
 
     def add(
         self,
@@ -104,8 +88,10 @@ class ScreenedChats:
         """
         Take a request, and the texts in it that people wrote; without the prompt, so that a decision outlives it.
 
+        An empty text says nothing; a request with no text of people in it is asked at the door.
+
         Raises:
-            ValueError: The stream has a request of this name.
+            ValueError: The stream has a request of this name, or no text is named.
             InputRefused: Request or text is longer than its model reads or its use allows.
             NoKeys: Something personal is in it, and there is no key to replace it with.  It is not sent.
             PlumblineError: A request of this stream went wrong, or the moderation does not answer and the rule is to
@@ -113,16 +99,14 @@ class ScreenedChats:
         """
         if name in self._names:
             raise ValueError(f"the stream has a request of the name {name!r}")
+        if not texts:
+            raise ValueError(f"the request {name!r} names no text that people wrote")
         about = About(tokens_out=request.max_output_tokens, user=user, session=session)
         written = tuple(self._door.to_moderate(self._use, text) for text in texts if text)
-        self._waiting.append(_Waiting(name, self._chats.ready(request), about, written))
+        self._waiting.append(_Waiting(name, self._way.ready(request), about, written))
         self._names.add(name)
         if len(self._waiting) >= _AT_ONCE:
             self._screen()
-
-    def answers(self, keys: Collection[bytes]) -> dict[bytes, ChatAnswer]:
-        """Return the answers that are there, by key."""
-        return self._chats.answers(list(keys))
 
     @property
     def receipt(self) -> Receipt:
@@ -162,7 +146,44 @@ class ScreenedChats:
         elif holding:
             self.held[one.name] = tuple(dict.fromkeys(holding))
         else:
-            self.sent[one.name] = self._chats.take(one.request, one.about)
+            self.sent[one.name] = self._way.take(one.request, one.about)
+
+
+class ScreenedChats(_Screening):
+    """
+    A stream of requests with text of people in them, for a `with` block; each has a name, an id of the area's own.
+
+    `sent` has the keys of the answers, `held` the items that a person decides first, `blocked` the categories that the
+    moderation flagged, and `refused` the items about answers that a model refused, where the rules ask about them.
+    They are complete when the block has been left.  For one thread.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        run: Run,
+        door: Door,
+        use: str,
+        *,
+        prompt: PromptRef | None = None,
+        sensitivity: str = "internal",
+    ) -> None:
+        self.refused: dict[str, uuid.UUID] = {}
+        self._chats = door.chats(use, prompt=prompt, sensitivity=sensitivity)
+        super().__init__(tools, run, door, use, sensitivity, self._chats)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Screen and send what is left, settle everything, and ask about what was refused."""
+        super().__exit__(kind, error, trace)
+        if kind is None and asks_about_refusals(self._use):
+            for names in _pieces(self.sent, _AT_ONCE):
+                self._ask_about_refusals(names)
+
+    def answers(self, keys: Collection[bytes]) -> dict[bytes, ChatAnswer]:
+        """Return the answers that are there, by key."""
+        return self._chats.answers(list(keys))
 
     def _ask_about_refusals(self, names: Sequence[str]) -> None:
         answers = self._chats.answers([self.sent[name] for name in names])
@@ -177,6 +198,28 @@ class ScreenedChats:
         }
         asked = ask_once(self._tools.db, self._run, REFUSED, questions)
         self.refused |= {name: asked[subject].item_id for subject, same in about.items() for name in same}
+
+
+class ScreenedBatch(_Screening):
+    """
+    The same for requests that are bought in batches: `plan` is what is to be bought, see `BatchPlan`.
+
+    What is held is in the plan that is made after the decision.  About answers that a model refused nobody is asked:
+    they come later, to whoever reads them.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        run: Run,
+        door: Door,
+        use: str,
+        *,
+        prompt: PromptRef | None = None,
+        sensitivity: str = "internal",
+    ) -> None:
+        self.plan = door.chat_batch(use, prompt=prompt, sensitivity=sensitivity)
+        super().__init__(tools, run, door, use, sensitivity, self.plan)
 
 
 def screened_chat(

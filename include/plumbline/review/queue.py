@@ -143,6 +143,14 @@ def withdraw(session: Session, item_id: uuid.UUID, by: str, note: str | None = N
     _end(session, _waiting(session, item_id), "withdrawn", None, by, note)
 
 
+def withdraw_waiting(session: Session, name: str, subject_ids: Sequence[str], by: str, note: str) -> int:
+    """End what waits of a kind about some subjects and needs no decision any more; return how many there were."""
+    waiting = waiting_about_any(session, name, subject_ids)
+    for item in waiting:
+        _end(session, item, "withdrawn", None, by, note)
+    return len(waiting)
+
+
 def remark(session: Session, item_id: uuid.UUID, words: str, by: str) -> None:
     """Write something about an item, also after it has ended.  Raises NoSuchItem where there is none."""
     item = _locked(session, item_id)

@@ -4,7 +4,8 @@ Text that people wrote passes the moderation before a model reads it, and a pers
     screened = screen(tools, run, door, "label_ticket", [ticket.body])
 
 What moderation says is kept and found again; what a rule of `moderation.toml` leaves to a person is an item
-`flagged_input` of the queue, one for each text of a use.  After `allow` the same text passes whenever it comes again;
+`flagged_input` of the queue, one for each text of a use, withdrawn where the same text comes again and the rules alone
+decide.  After `allow` the same text passes whenever it comes again;
 after `block` it never does.
 """
 
@@ -23,9 +24,11 @@ from plumbline.models.moderating import Action, Judgement, action_unmoderated
 from plumbline.models.requests import Input
 from plumbline.review.items import Question
 from plumbline.review.once import Standing, ask_once, standings
+from plumbline.review.queue import withdraw_waiting
 
 FLAGGED = "flagged_input"
 _NO_ANSWER = (AnswerUnusable, Later, ProviderFailing, ProviderUnreachable, StillUnusable)
+_MOOT = "The text came again, and the rules alone say what is done about it."
 _SHOWN = 2_000
 """Characters of a text that a person is shown."""
 
@@ -98,6 +101,7 @@ def screen_inputs(
         subject: passage(judged.get(texts[subject].key), unmoderated, _decision(said, subject))
         for subject in asked
     }
+    _take_back(tools, run, said, actions)
     return [_screened(item.key, judged.get(item.key), actions, said) for item in inputs]
 
 
@@ -125,6 +129,18 @@ def _judge(
             raise
         return door.judged(use, [item.key for item in inputs]), rule
     return {judgement.key: judgement for judgement in found}, rule or Action.BLOCK
+
+
+def _take_back(tools: Tools, run: Run, said: Mapping[str, Standing], actions: Mapping[str, Action]) -> None:
+    """Withdraw what waits about texts that nobody needs to decide any more: no answer would change what is done."""
+    moot = [
+        subject
+        for subject, standing in said.items()
+        if standing.decision is None and actions[subject] is not Action.REVIEW
+    ]
+    if moot:
+        with tools.db.transaction(run.tenant) as session:
+            withdraw_waiting(session, FLAGGED, moot, run.job, _MOOT)
 
 
 def _decision(said: Mapping[str, Standing], subject: str) -> str | None:

@@ -24,6 +24,7 @@ from plumbline.review import (
     InputFlagged,
     InputHeld,
     Item,
+    ScreenedBatch,
     ScreenedChats,
     once,
     screen,
@@ -309,6 +310,54 @@ def test_more_requests_than_are_moderated_at_once_add_up(ask: Callable[..., Scre
     chats = ask(**{f"n{number}": (ANGRY if number % 3 == 0 else HARMLESS) for number in range(600)})
 
     assert chats.receipt == {"asked": 600, "sent": 400, "held": 200, "blocked": 0}
+
+
+def test_a_text_that_the_moderation_passes_later_leaves_no_question(
+    tools: Tools,
+    ask: Callable[..., ScreenedChats],
+    model_server: RunningServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody is asked whether to send what was sent."""
+    monkeypatch.setitem(rules()["unmoderated"], USE, "review")
+    model_server.fault("500", times=None, path="/v1/moderations")
+    assert ask(a=HARMLESS, b=ANGRY).held.keys() == {"a", "b"}
+    model_server.clear_faults()
+
+    again = ask(a=HARMLESS, b=ANGRY)
+
+    assert (again.sent.keys(), again.held.keys()) == ({"a"}, {"b"})
+    assert sorted((item.context["text"], item.state) for item in items(tools)) == [
+        (HARMLESS, "withdrawn"),
+        (ANGRY, "open"),
+    ]
+
+
+def test_a_request_that_names_no_text_is_refused(tools: Tools, run: Run, door: Door, book: Book) -> None:
+    """It would be sent unread by the moderation."""
+    with ScreenedChats(tools, run, door, USE) as chats, pytest.raises(ValueError, match="names no text"):
+        chats.add("a", question(THREAT), [])
+
+    assert (chats.receipt["asked"], routes(book)) == (0, {})
+
+
+def test_a_batch_is_screened_as_a_stream_is(tools: Tools, run: Run, door: Door, book: Book) -> None:
+    """What is held or blocked is not in the plan, and after `allow` in the next one."""
+
+    def plan() -> ScreenedBatch:
+        with ScreenedBatch(tools, run, door, USE) as batch:
+            for name, text in (("a", HARMLESS), ("b", ANGRY), ("c", THREAT)):
+                batch.add(name, question(text), [text])
+        return batch
+
+    first = plan()
+    decide(tools, "allow")
+    second = plan()
+
+    assert (first.sent.keys(), first.held.keys(), first.blocked.keys()) == ({"a"}, {"b"}, {"c"})
+    assert (first.plan.lines, first.receipt) == (1, {"asked": 3, "sent": 1, "held": 1, "blocked": 1})
+    assert (second.sent.keys(), second.plan.requested, second.plan.lines) == ({"a", "b"}, 2, 1)
+    assert routes(book)["/v1/chat/completions"] == 2
 
 
 def test_a_name_is_given_once(tools: Tools, run: Run, door: Door) -> None:

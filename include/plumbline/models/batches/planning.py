@@ -160,11 +160,19 @@ class BatchPlan:
         Raises:
             InputRefused: It is longer than the model reads, or than a batch may be.
         """
+        return self.take(
+            self.ready(request), About(tokens_out=request.max_output_tokens, user=user, session=session)
+        )
+
+    def ready(self, request: ChatRequest) -> Input:
+        """Return a request as it would be bought, under its answer's key.  Raises InputRefused and NoKeys as `ask`."""
         if isinstance(self._asked, Texts):
             raise TypeError("a plan of texts takes no chat requests")
-        item = self._asked.input(request)
-        about = About(tokens_out=request.max_output_tokens, user=user or self._run.user, session=session)
-        self._take(item, about)
+        return self._asked.input(request)
+
+    def take(self, item: Input, about: About) -> bytes:
+        """Take a request that is `ready`, and return its key."""
+        self._take(item, replace(about, user=about.user or self._run.user))
         return item.key
 
     def add(self, text: str, tokens: int) -> bytes:
