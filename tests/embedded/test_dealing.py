@@ -14,6 +14,7 @@ from plumbline.embedded import dealing
 from plumbline.embedded.dealing import Material, deal, material, told
 from plumbline.embedded.scratch import Scratch
 from plumbline.localmodel.testing import RunningServer
+from plumbline.models import transport
 
 BERTHS = [
     f"Berth {number} is {number * 7} metres long. It costs {number} euros a night." for number in range(1, 8)
@@ -47,16 +48,42 @@ def test_all_is_bought_once_and_the_next_demo_finds_it(
         word for word, _ in told(second)
     }
     assert len(list(told(first))) <= 11
+    assert not any(dealing.PAID in line for _, line in told(second))
+    assert any(dealing.PAID in line for _, line in told(first))
+    assert not any("$0.000000" in line or line.endswith("$0") for _, line in told(first))
 
 
 def test_the_address_is_not_sent(
-    tools: Tools, run: Run, asked: Material, scratch: Scratch, database: str
+    tools: Tools,
+    run: Run,
+    asked: Material,
+    scratch: Scratch,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is shown as the word that was sent, and stands in no row in clear."""
+    """What is shown stands in the one request that the model got, and the address in no request and no row."""
+    bodies: list[str] = []
+    post, upload = transport.post, transport.upload
+
+    def seen(endpoint: Any, path: str, body: bytes, *given: Any) -> Any:
+        bodies.append(body.decode())
+        return post(endpoint, path, body, *given)
+
+    def uploaded(endpoint: Any, file: Any, name: str) -> Any:
+        file.seek(0)
+        bodies.append(file.read().decode())
+        return upload(endpoint, file, name)
+
+    monkeypatch.setattr(transport, "post", seen)
+    monkeypatch.setattr(transport, "upload", uploaded)
+
     dealt = deal(tools, run, asked)
 
-    assert "ada.lovelace" not in dealt.sent
+    assert dealt.sent.startswith(asked.question.partition(" (")[0])
+    assert dealt.sent.endswith("])")
     assert "([email-" in dealt.sent
+    assert [dealt.sent in body for body in bodies if '"messages"' in body].count(True) == 1
+    assert not any("ada.lovelace" in body for body in bodies)
     with psycopg.connect(scratch.server.admin_url(database)) as session:
         [found] = (
             session.execute(

@@ -43,6 +43,7 @@ def plan_spend(
         price_list(tools.db, plan["model"], "batch" if batch else "standard")  # says what is missing
     with_questions(plan, _questions(tools, run, plan))
     price = Decimal(str(plan[vectors] or 0))
+    # With the questions it costs more: whatever has no room for the vectors alone is among these.
     refused = refusing_budgets(tools.db, run, EMBED_CHUNK, price)
     plan["refused_by"] = [refusal.as_receipt() for refusal in refused]
     does = (

@@ -35,6 +35,7 @@ from plumbline.models import (
 from plumbline.models.asked import tokens_of
 from plumbline.models.asking import read_answers
 from plumbline.models.batches import Work, turn
+from plumbline.models.calls import About
 from plumbline.models.errors import usd
 from plumbline.models.spending import refusing
 
@@ -50,7 +51,6 @@ _LONGEST, _LONGEST_QUESTION = 1_500, 150
 """Characters of a passage, and of a question."""
 _SENSITIVITY = "confidential"  # it may be anything that was ingested
 _BATCH_SECONDS, _LOOK_SECONDS = 20.0, 0.2
-_BAR = 20
 _MORE = 1_000
 _SHOWN = 60
 
@@ -76,7 +76,7 @@ class Dealt:
     What came of it; amounts in US dollars.
 
     `planned` and `elsewhere` were said before: what was to be bought here, and what all of it would cost on `PAID`, one
-    by one and in batches (None without a price).
+    by one and in batches (None without a price).  `sent` is the question as it stands in the body of the request.
     """
 
     answered_by: str
@@ -146,9 +146,8 @@ def deal(tools: Tools, run: Run, asked: Material) -> Dealt:
     elsewhere = _elsewhere(tools, asked.requests)
     _have_a_budget(tools, run)
     door = Door(tools, run)
-    sent = door.minimise(asked.question)
-    key, first = _ask(door, asked)
-    _, again = _ask(door, asked)
+    key, first, sent = _ask(door, asked)
+    _, again, _ = _ask(door, asked)
     keys, lines, done = _in_a_batch(tools, run, door, asked)
     answers = read_answers(tools.db, run.tenant, [key, *keys])
     budget = _budget(tools, run)
@@ -180,12 +179,12 @@ def told(dealt: Dealt) -> Iterator[tuple[str, str]]:
     if planned.calls:
         plan = (
             f"{planned.calls} questions, {planned.tokens_in:,} tokens in and at most {planned.tokens_out:,} out: "
-            f"${planned.usd:.6f}"
+            f"{_usd(planned.usd)}"
         )
     yield "plan", plan
-    if dealt.elsewhere:
+    if dealt.elsewhere and planned.calls:
         single, batch = dealt.elsewhere
-        yield "", f"{PAID} would take ${single:.4f} for {number} questions, ${batch:.4f} in batches"
+        yield "", f"{PAID} would take {_usd(single)} for {number} questions, {_usd(batch)} in batches"
     yield "asked", dealt.material.question
     yield "sent", dealt.sent
     prompt = f"{dealt.material.prompt.name} {dealt.material.prompt.version}"
@@ -194,8 +193,8 @@ def told(dealt: Dealt) -> Iterator[tuple[str, str]]:
     yield "again", f"the same, {_bought(dealt.again)}"
     yield "batch", _batch(dealt)
     if dealt.budget:
-        yield "budget", bar(dealt.budget)
-    if dealt.refuses:
+        yield "budget", standing(dealt.budget)
+    if dealt.refuses and planned.calls:
         yield (
             "",
             f"{_MORE:,} times as much, of {PAID}, would have no room in it: refused before anything is sent",
@@ -208,22 +207,25 @@ def _batch(dealt: Dealt) -> str:
     if not dealt.lines:
         return f"nothing to send: {dealt.found} answers found, out of the ledger"
     batches = "one batch" if dealt.batches == 1 else f"{dealt.batches} batches"
-    landed = f"landed for ${dealt.batch_cost_usd:.6f}, {dealt.found} answers found"
+    landed = f"landed for {_usd(dealt.batch_cost_usd)}, {dealt.found} answers found"
     return f"{dealt.lines} questions in {batches}, at the price of batches: {landed}"
 
 
-def bar(budget: Standing) -> str:
+def standing(budget: Standing) -> str:
     """Return how a budget stands, in a line.  Pure."""
-    full = min(_BAR, round(_BAR * budget.spent_usd / budget.cap_usd)) if budget.cap_usd else _BAR
-    left = f"${usd(budget.spent_usd)} spent, ${usd(budget.left_usd)} left this {budget.period}"
-    return f"{budget.scope} {budget.name} {'█' * full}{'░' * (_BAR - full)} {left}"
+    left = f"{_usd(budget.left_usd)} left of {_usd(budget.cap_usd)} this {budget.period}"
+    return f"{budget.scope} {budget.name}: {_usd(budget.spent_usd)} spent, {left}"
+
+
+def _usd(amount: Decimal) -> str:
+    return f"${usd(round(amount, 6))}"
 
 
 def _bought(usage: Usage) -> str:
     if not usage.requests:
-        return "out of the ledger: no call, $0"
+        return f"out of the ledger: no call, {_usd(Decimal(0))}"
     calls = "1 call" if usage.requests == 1 else f"{usage.requests} calls"
-    return f"{calls}, {usage.tokens:,} tokens, ${usage.cost_usd:.6f}"
+    return f"{calls}, {usage.tokens:,} tokens, {_usd(usage.cost_usd)}"
 
 
 def _answer(answer: ChatAnswer) -> str:
@@ -240,10 +242,18 @@ def _found(answer: ChatAnswer) -> bool:
     return isinstance(answer.content, dict) and bool(answer.content.get("found"))
 
 
-def _ask(door: Door, asked: Material) -> tuple[bytes, Usage]:
+def _ask(door: Door, asked: Material) -> tuple[bytes, Usage, str]:
     with door.chats(USE, prompt=asked.prompt, sensitivity=_SENSITIVITY) as stream:
-        key = stream.add(asked.single)
-    return key, stream.usage
+        ready = stream.ready(asked.single)
+        key = stream.take(ready, About(tokens_out=asked.single.max_output_tokens))
+    return key, stream.usage, _question_in(ready.text, asked.question)
+
+
+def _question_in(body: str, question: str) -> str:
+    """Return the line of the body of a request in which a question stands, whatever its address became.  Pure."""
+    begins = " ".join(question.split()).partition(f"({_ADDRESS})")[0]
+    lines = [line for said in json.loads(body)["messages"] for line in str(said["content"]).splitlines()]
+    return next((line for line in reversed(lines) if " ".join(line.split()).startswith(begins.strip())), "")
 
 
 def _in_a_batch(

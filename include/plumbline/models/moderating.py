@@ -133,23 +133,20 @@ def action_unmoderated(use: str) -> Action | None:
     Return what is done about a text of a use that the moderation says nothing of; None is to wait until it does.
 
     Raises:
-        Misconfigured: The rules say something else.
+        Misconfigured: The rules cannot be read.
     """
-    said = _by_use("unmoderated", use, ("wait", *Action))
+    said = _by_use("unmoderated", use)
     return None if said == "wait" else Action(said)
 
 
 def asks_about_refusals(use: str) -> bool:
     """Return whether a person is asked about answers of a use that were refused; raises Misconfigured as above."""
-    return _by_use("refusals", use, ("keep", "review")) == "review"
+    return _by_use("refusals", use) == "review"
 
 
-def _by_use(table: str, use: str, known: Sequence[str]) -> str:
+def _by_use(table: str, use: str) -> str:
     said_of = rules()[table]
-    said = str(said_of.get(use, said_of["every_use"]))
-    if said not in known:
-        raise Misconfigured(f"moderation.toml: {table} is one of {', '.join(known)}; {use} has {said!r}.")
-    return said
+    return str(said_of.get(use, said_of["every_use"]))
 
 
 def _rule(mine: Mapping[str, str], category: str) -> str:
@@ -174,5 +171,44 @@ def _flagged(result: object) -> dict[str, float]:
 
 @cache
 def rules() -> Mapping[str, Any]:
-    """Return the rules of moderation.toml, read once a process."""
-    return tomllib.loads(_RULES.read_text(encoding="utf-8"))
+    """Return the rules of moderation.toml, read once a process.  Raises Misconfigured as `read_rules` does."""
+    return read_rules(_RULES.read_text(encoding="utf-8"))
+
+
+def read_rules(text: str) -> Mapping[str, Any]:
+    """
+    Return rules, all of them checked before the first text is judged by one.  Pure.
+
+    Raises:
+        Misconfigured: It is no TOML, says something that nobody knows, or leaves something out; the place is named.
+    """
+    try:
+        said = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"moderation.toml is no TOML: {error}.") from None
+    if unknown := sorted(said.keys() - {"every_use", "use", *_BY_USE}):
+        raise Misconfigured(f"moderation.toml: nobody knows [{unknown[0]}].")
+    _check(said.get("every_use"), "every_use", tuple(Action), "any")
+    uses = said.get("use", {})
+    if not isinstance(uses, dict):
+        raise Misconfigured("moderation.toml: use must be a table of uses.")
+    for use, mine in uses.items():
+        _check(mine, f"use.{use}", tuple(Action))
+    for table, known in _BY_USE.items():
+        _check(said.get(table), table, known, "every_use")
+    return said
+
+
+_BY_USE: Mapping[str, Sequence[str]] = {"unmoderated": ("wait", *Action), "refusals": ("keep", "review")}
+
+
+def _check(table: object, name: str, known: Sequence[str], needed: str | None = None) -> None:
+    if not isinstance(table, dict) or (needed and needed not in table):
+        raise Misconfigured(
+            f"moderation.toml: [{name}] must be a table{(needed and f' and say {needed}') or ''}."
+        )
+    for place, rule in table.items():
+        if rule not in known:
+            raise Misconfigured(
+                f"moderation.toml: {place} of [{name}] is one of {', '.join(known)}, and not {rule!r}."
+            )

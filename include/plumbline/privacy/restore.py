@@ -28,7 +28,7 @@ _DEEPEST = 200
 
 
 class NotEntitled(Fatal):
-    """Values cannot be restored here: the connection of the restorer is missing."""
+    """Values cannot be restored here: there is no connection of the restorer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ class Restorer:
         Open the way back; `person` is the step that runs where nobody is named.
 
         Raises:
-            NotEntitled: The connection plumbline_restorer is not set.
+            NotEntitled: The step does not deliver, or the connection plumbline_restorer is not set.
         """
         if tools.restorer is None:
             raise NotEntitled(
-                "Pseudonyms cannot be turned back here: the connection plumbline_restorer is not set. It belongs to "
-                "what delivers to people, and to nothing else."
+                "Pseudonyms cannot be turned back here: this step does not deliver (step(…, delivers=True)), or the "
+                "connection plumbline_restorer is not set. It belongs to what delivers to people, and to nothing else."
             )
         self._database: Database = tools.restorer
         self._connection = tools.pseudonyms

@@ -126,5 +126,5 @@ def test_a_use_without_a_reason_is_refused(tools, run, minimiser, reason):
 
 def test_without_the_connection_nothing_can_be_restored(tools, run):
     """The sentence says which one it is and whose."""
-    with pytest.raises(NotEntitled, match="plumbline_restorer"):
+    with pytest.raises(NotEntitled, match=r"delivers=True.*plumbline_restorer"):
         Restorer(dataclasses.replace(tools, restorer=None), run, reason="test")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from plumbline.core.receipts import Run
-from plumbline.embedded.dealing import bar, material
+from plumbline.embedded.dealing import material, standing
 from plumbline.embedded.outcome import Outcome
 from plumbline.models import Standing
 
@@ -40,10 +40,10 @@ def test_a_long_question_or_passage_is_cut_to_what_the_prompt_takes():
     assert all(len(message.content) < 2_000 for message in asked.single.messages)
 
 
-def test_a_bar_shows_what_is_spent_and_what_is_left():
-    """A quarter is a quarter of the bar; a cap of nothing is full."""
+def test_a_budget_says_what_is_spent_what_is_left_and_what_there_was():
+    """Amounts in one form, with cents and no zeros behind them."""
 
-    def standing(cap: str, spent: str) -> Standing:
+    def budget(cap: str, spent: str) -> Standing:
         zero = Decimal(0)
         left = Decimal(cap) - Decimal(spent)
         return Standing(
@@ -52,8 +52,10 @@ def test_a_bar_shows_what_is_spent_and_what_is_left():
             set_by="me", set_at=datetime(2026, 11, 1, tzinfo=UTC),
         )  # fmt: skip
 
-    assert bar(standing("2", "0.5")) == f"project demo {'█' * 5}{'░' * 15} $0.50 spent, $1.50 left this month"
-    assert "█" * 20 in bar(standing("0", "0"))
+    assert standing(budget("2", "0.5")) == "project demo: $0.50 spent, $1.50 left of $2.00 this month"
+    assert standing(budget("1", "0.000120")) == (
+        "project demo: $0.00012 spent, $0.99988 left of $1.00 this month"
+    )
 
 
 def test_a_provider_that_is_paid_is_asked_nothing_for_show(capsys: pytest.CaptureFixture[str]):

@@ -252,3 +252,23 @@ def test_a_verdict_is_the_truth(
         assert not (verdict.billed and strangers and words)
         if not strangers and until is None and verdict.billed is not None:
             assert (verdict.billed, verdict.amount.tokens_in) == (billed, tokens if billed else 0)
+
+
+@given(
+    some.lists(some.tuples(some.integers(-180, 180), some.integers(0, 60), used), min_size=1, max_size=6),
+    some.integers(0, 29),
+    some.integers(-5, 40),
+)
+def test_what_was_billed_after_the_records_end_is_never_taken_for_not_billed(
+    booked: list[tuple[int, int, int]], when: int, until: int
+) -> None:
+    """Wherever they end near the call, and whatever of ours they hold until then."""
+    bill = Bill()
+    bill.charge(60 * when, 20)
+    book = []
+    for start, length, tokens in booked:
+        first = NOON + timedelta(minutes=start)
+        book.append(Known(first, first + timedelta(seconds=length), Amount(1, tokens)))
+        bill.charge(60 * start + length, tokens)
+
+    assert decide(book, [doubtful()], bill.until(until), BEGIN, UNTIL)[ONE].billed is not False
