@@ -140,7 +140,7 @@ class MayHaveBeenBilled(Fatal):
 
 
 class BatchNotOurs(Fatal):
-    """The connection names another provider, or another address, than the one that has the batch."""
+    """The connection names another provider, address or project than the one that has the batch, as far as we know."""
 
 
 class Unreconciled(Fatal):

@@ -50,6 +50,10 @@ def all_answered(lines: list[Line]) -> tuple[list[Line], list[Line], str]:
     return [answered(line) for line in lines], [], "completed"
 
 
+class Missing(Exception):
+    """There is no such file or batch."""
+
+
 @dataclass
 class BatchProvider:
     """
@@ -95,6 +99,13 @@ class BatchProvider:
             self.billed += sum(1 for x in distinct.values() if x["response"]["status_code"] == 200)
         return card
 
+    def reply(self, *asked: Any) -> tuple[int, Any]:
+        """Do what is asked; say so where there is no such thing."""
+        try:
+            return 200, self.respond(*asked)
+        except Missing:
+            return 404, {"error": {"message": "no", "code": "not_found"}}
+
     def respond(self, method: str, path: str, query: dict[str, str], body: bytes, kind: str) -> Any:
         """Do what is asked."""
         what, one, verb = [*path.removeprefix("/v1/").split("/"), "", ""][:3]
@@ -102,6 +113,8 @@ class BatchProvider:
             return self.file(method, one, query, body, kind)
         if method == "POST" and not one:
             return self.create(json.loads(body))
+        if one and one not in self.batches:
+            raise Missing
         if method == "POST" and verb == "cancel":
             self.batches[one]["status"] = "cancelled"
             return self.batches[one]
@@ -117,6 +130,8 @@ class BatchProvider:
             return self.listed([{"id": key, "filename": file[0]} for key, file in self.files.items()], query)
         if method == "DELETE":
             return {"deleted": self.files.pop(one, None) is not None}
+        if one not in self.files:
+            raise Missing
         return self.files[one][1]
 
     def listed(self, items: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
@@ -153,11 +168,10 @@ def batch_provider() -> Iterator[BatchProvider]:
             with provider.lock:
                 provider.asked.append(f"{self.command} {address.path}")
                 fault = provider.fault_of(self.command, address.path)
-                status, answer = 200, None
                 if fault in (None, "drop"):
                     query = dict(parse_qsl(address.query))
                     kind = self.headers.get("content-type", "")
-                    answer = provider.respond(self.command, address.path, query, body, kind)
+                    status, answer = provider.reply(self.command, address.path, query, body, kind)
                 elif isinstance(fault, int):
                     status, answer = fault, {"error": {"message": "no", "code": "bad"}}
                 else:

@@ -53,6 +53,7 @@ from plumbline.models.batches.work import end_plan
 from plumbline.models.budgets import set_budgets, subject
 from plumbline.models.endpoints import Endpoint, connected
 from plumbline.models.errors import (
+    BatchNotOurs,
     BudgetExhausted,
     InBatch,
     ProviderFailing,
@@ -1061,6 +1062,103 @@ def test_a_plan_ends_when_what_waited_for_a_budget_can_no_longer_be_put_right(
 
     assert {"settled": 1} == finish(work, planned.plan_id).lines
     assert (0, 0) == left(priced)
+
+
+def aged(book: Book) -> None:
+    """Let an hour pass since batches were submitted, and since they ended."""
+    book.change(
+        "update ledger.batch set submitted_at = submitted_at - interval '1 hour', "
+        "ended_at = ended_at - interval '1 hour'"
+    )
+
+
+def test_a_batch_that_the_provider_has_lost_lands_and_a_person_decides(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book, tools: Tools
+) -> None:
+    """The list still has an earlier one of ours, so it is the same project; nothing is bought twice."""
+    provider.ready = False
+    earlier, planned = plan(1), plan(2, first=1)
+    advance(work, earlier.plan_id)
+    advance(work, planned.plan_id)
+    del provider.batches[list(provider.batches)[1]]
+    with pytest.raises(ProviderFailing, match="does not find batch"):
+        advance(work, planned.plan_id)
+    assert {"sent": 3} == priced.states()
+
+    aged(priced)
+    found = finish(work, planned.plan_id)
+
+    assert ({"unknown": 2}, {"sent": 1, "unknown": 2}) == (found.lines, priced.states())
+    assert {"gone", "in_progress"} == {
+        state for (state,) in priced.rows("select provider_state from ledger.batch")
+    }
+    unknown = list_unknown(tools, tenant="main")
+    assert [True, True] == ["no longer has the batch" in str(one.error) for one in unknown]
+    assert 0 == plan(2, first=1).lines
+
+
+@pytest.mark.parametrize("why", ["another project", "no list", "a list that has it", "no end of the list"])
+def test_a_batch_that_is_not_found_is_not_lost_where_the_connection_may_be_the_reason(
+    why: str, plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """Nothing changes, and when it is set back the batch lands."""
+    planned = plan(1)
+    submit(work, only_batch(priced))
+    aged(priced)
+    kept = dict(provider.batches)
+    if why != "a list that has it":
+        provider.batches.clear()
+    provider.create({"metadata": None})
+    provider.faults = {
+        "another project": [],
+        "no list": [("GET /v1/batches", 404)] * 2,
+        "a list that has it": [("GET /v1/batches/", 404)],
+        "no end of the list": [
+            ("GET /v1/batches/", 404),
+            ("GET /v1/batches", (200, {"data": [], "has_more": True})),
+        ],
+    }[why]
+
+    unclear = why in ("another project", "no list")
+    said = (BatchNotOurs, "batches cancel") if unclear else (ProviderFailing, "does not find|promises more")
+    with pytest.raises(said[0], match=said[1]):
+        advance(work, planned.plan_id)
+    assert [("submitted",)] == priced.rows("select state from ledger.batch")
+    assert {"sent": 1} == priced.states()
+
+    provider.batches, provider.faults = kept, []
+    assert {"settled": 1} == finish(work, planned.plan_id).lines
+
+
+def test_whoever_asks_for_the_end_of_a_batch_that_is_not_found_says_that_it_is_lost(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """It was the only one, so nothing else shows that the project is the same."""
+    planned = plan(1)
+    submit(work, only_batch(priced))
+    aged(priced)
+    provider.batches.clear()
+    assert cancel(work, only_batch(priced))
+
+    assert {"unknown": 1} == finish(work, planned.plan_id).lines == priced.states()
+
+
+def test_what_stood_in_a_file_that_the_provider_has_lost_is_unknown_and_the_rest_lands(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """Not at the first look, when the file may be too fresh to be found; the batch itself is known there."""
+    provider.answer = lambda lines: ([answered(lines[0])], [failed(lines[1], "bad", 400)], "completed")
+    planned = plan(2)
+    submit(work, only_batch(priced))
+    look(work, only_batch(priced))
+    del provider.files[priced.rows("select output_file_id from ledger.batch")[0][0]]
+    with pytest.raises(ProviderFailing, match="does not find file"):
+        advance(work, planned.plan_id)
+    assert [("ended",)] == priced.rows("select state from ledger.batch")
+
+    aged(priced)
+    assert {"unknown": 1, "refused": 1} == finish(work, planned.plan_id).lines == priced.states()
+    assert {} == provider.files
 
 
 def test_a_batch_that_does_not_add_up_does_not_land(

@@ -25,6 +25,8 @@ from plumbline.core import db
 from plumbline.models.batches import budgets
 from plumbline.models.batches.keeping import End, ended, keep, service_of, unkept, write_ends
 from plumbline.models.batches.lines import Result, read_result
+from plumbline.models.batches.losing import GONE, LOST, require_file_lost
+from plumbline.models.batches.provider import Gone
 from plumbline.models.batches.work import Work
 from plumbline.models.errors import ProviderUnreachable, Unreconciled
 from plumbline.models.reserving import reclaim
@@ -60,6 +62,7 @@ class _Heard:
     seen: set[UUID] = field(default_factory=set)
     strange: int = 0
     doubled: int = 0
+    lost: bool = False
 
     def fresh(self, results: Sequence[Result]) -> list[Result]:
         """Return the first result of each line, and count the others."""
@@ -77,7 +80,10 @@ def land(work: Work, batch_id: UUID) -> None:
     """
     Give every line of a batch that has ended its one end.  Running it twice, or twice at once, changes nothing.
 
+    What stood in a file that the provider has lost is unknown.
+
     Raises:
+        BatchNotOurs: The provider knows neither a file nor the batch, and the connection may be the reason.
         Unreconciled: The ends do not add up to the lines.  The batch has not landed.
         PlumblineError: As drawn in `plumbline.models.errors`; what has landed stays.
     """
@@ -90,8 +96,14 @@ def land(work: Work, batch_id: UUID) -> None:
             batch, held, service_of(work.endpoint_of(batch), work.tenant, batch["route"], held), work
         )
         for file_id in (batch["output_file_id"], batch["error_file_id"]):
-            if file_id is not None:
+            if file_id is None:
+                continue
+            try:
                 _read(provider, file_id, landing, heard)
+            except Gone:
+                require_file_lost(work, batch, file_id)
+                log.warning("batch %s: the provider no longer has file %s", batch_id, file_id)
+                heard.lost = True
         landing.finish(heard)
         # Whoever planned it is gone as a rule: what it cost less than it might have is there for others now.
         with held.transaction() as session:
@@ -186,7 +198,8 @@ class _Landing:
                 return
             which = {"batch_id": self.batch["batch_id"]}
             unheard = [row["call_id"] for row in db.rows(session, "batches/select_unheard", **which)]
-            self._write(session, [End(call_id, "unknown", "none", error=_UNHEARD) for call_id in unheard])
+            why = LOST if heard.lost or self.batch["provider_state"] == GONE else _UNHEARD
+            self._write(session, [End(call_id, "unknown", "none", error=why) for call_id in unheard])
             found = db.rows(session, "batches/count_states", **which, called_at=self.batch["called_at"])
             totals = {row["state"]: row["calls"] for row in found}
             ends = {state: totals.get(state, 0) for state in STATES}

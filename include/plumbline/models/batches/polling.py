@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,8 +10,12 @@ from uuid import UUID
 
 from plumbline.core import db
 from plumbline.models.batches import submitting
+from plumbline.models.batches.losing import GONE, require_batch_lost
+from plumbline.models.batches.provider import Gone
 from plumbline.models.batches.work import Work, fail
 from plumbline.models.policy import safe_code
+
+log = logging.getLogger(__name__)
 
 _ENDED = frozenset({"completed", "expired", "cancelled"})
 
@@ -50,18 +55,26 @@ def look(work: Work, batch_id: UUID) -> None:
     """
     Ask the provider about a submitted batch and write down what follows; twice is as good as once.
 
+    One that the provider has lost has ended: nothing is heard of any of its lines.
+
     Raises:
+        BatchNotOurs: The provider does not know it, and the connection may be the reason.
         PlumblineError: As drawn in `plumbline.models.errors`.
     """
     batch = work.batch(batch_id)
     if batch["state"] != "submitted":
         return
     provider = work.provider(batch)
-    found = decide(provider.batch(batch["provider_batch_id"]))
-    # Not before it was looked at: to cancel what has ended is answered as a conflict, each time.
-    if batch["cancel_asked_at"] and found.next == "wait" and found.state != "cancelling":
-        provider.cancel(batch["provider_batch_id"])
+    try:
         found = decide(provider.batch(batch["provider_batch_id"]))
+        # Not before it was looked at: to cancel what has ended is answered as a conflict, each time.
+        if batch["cancel_asked_at"] and found.next == "wait" and found.state != "cancelling":
+            provider.cancel(batch["provider_batch_id"])
+            found = decide(provider.batch(batch["provider_batch_id"]))
+    except Gone:
+        require_batch_lost(work, batch)
+        log.warning("batch %s is no longer at the provider: its lines are for a person to decide", batch_id)
+        found = Look("land", GONE)
     if found.next == "make room":
         submitting.not_made(work, batch, back_to_room=True, again=True, wait=submitting.WAIT_FOR_ROOM)
         return
