@@ -258,6 +258,25 @@ def test_a_single_call_does_not_buy_what_a_batch_is_buying(
         door.chat(USE, question(0))
 
 
+def test_what_a_batch_is_buying_or_putting_right_is_not_planned_again_as_single_calls(
+    plan: Callable[..., BatchPlan], door: Door, work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """It is reserved already."""
+    provider.answer = nonsense_first
+    planned = plan(1)
+    asked = [question(0), question(1)]
+    assert 1 == door.plan_chats(USE, asked).calls
+
+    batch_id = only_batch(priced)
+    submit(work, batch_id)
+    look(work, batch_id)
+    land(work, batch_id)
+    assert 1 == door.plan_chats(USE, asked).calls
+
+    finish(work, planned.plan_id)
+    assert 1 == door.plan_chats(USE, asked).calls
+
+
 def test_a_plan_that_was_cut_off_leaves_nothing_and_keeps_nobody_from_buying(
     door: Door, priced: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -188,6 +188,25 @@ def test_an_answer_that_does_not_fit_is_put_right_once(door: Door, model: Script
     assert priced.rows("select outcome, mended from ledger.answer") == [("answered", True)]
 
 
+def test_a_plan_counts_an_answer_that_is_to_be_put_right_as_the_call_that_does_so(
+    door: Door, model: Scripted, priced: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is longer than the first: the answer stands below the question.  What has been put right costs nothing."""
+    model.lines = [said('{"intent": "nonsense"}'), BILLING]
+    first = door.plan_chats("classify", [QUESTION])
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr(asking, "mending_within", lambda *_: None)
+        door.chat("classify", QUESTION)
+
+    again = door.plan_chats("classify", [QUESTION])
+    door.chat("classify", QUESTION)
+
+    planned = priced.calls("tokens_planned, cost_planned_usd")
+    assert [(first.tokens_in, first.usd), (again.tokens_in, again.usd)] == planned
+    assert again.tokens_in > first.tokens_in
+    assert (0, 0) == ((done := door.plan_chats("classify", [QUESTION])).calls, done.usd)
+
+
 def test_there_is_no_third_try(door: Door, model: Scripted) -> None:
     """Not in the next run either."""
     model.lines[:] = [said("no JSON"), said('{"intent": 7}')]
