@@ -21,12 +21,12 @@ from tests.sql.models.batch_provider import (
     batch_provider,
     failed,
 )
-from tests.sql.models.conftest import QUICK, Book
+from tests.sql.models.conftest import QUICK, Book, release
 
 from plumbline.core.connections import Connection
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
-from plumbline.models import ChatRequest, Door, Message, Schema, list_unknown, release_call, uses
+from plumbline.models import ChatRequest, Door, Message, Schema, list_unknown, uses
 from plumbline.models.asked import tokens_of
 from plumbline.models.batches import (
     BatchPlan,
@@ -740,7 +740,7 @@ def test_doubled_strange_and_lost_lines_never_settle_twice(
     with pytest.raises(InBatch, match="plumbline calls unknown"):
         Door(tools, Run("main", "again"), endpoint=work.endpoint).chat(USE, question(2))
 
-    assert release_call(tools, lost.call_id, billed=False, tenant="main") == 0
+    assert release(tools, lost.call_id, billed=False) == 0
     assert {"settled": 1, "refused": 1, "failed": 1} == priced.states()
     assert (0, 0) == left(priced)
     assert 1 == plan(3).lines - 1

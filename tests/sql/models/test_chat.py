@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from tests.sql.models.conftest import release
 from tests.sql.models.scripted import Scripted, called, said, scripted
 
 from plumbline.core.connections import Connection
@@ -29,7 +30,6 @@ from plumbline.models import (
     Schema,
     Tool,
     asking,
-    release_call,
     uses,
 )
 from plumbline.models.asked import tokens_of
@@ -368,7 +368,7 @@ def test_an_answer_that_was_lost_may_have_been_billed(
 
     assert model_server.meter()["billed_requests"] == 1
     (planned,) = priced.calls("cost_planned_usd")
-    assert release_call(tools, lost.value.call_ids[0], billed=True) == planned[0]
+    assert release(tools, lost.value.call_ids[0], billed=True) == planned[0]
     assert priced.calls("state, cost_usd, tokens_out") == [("failed", planned[0], 50)]
 
 
