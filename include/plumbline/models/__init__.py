@@ -35,7 +35,7 @@ from plumbline.models.prices import PriceList, estimate, price_list
 from plumbline.models.requests import Usage
 from plumbline.models.spending import Refusal, Spend, refusing_budgets
 from plumbline.models.streams import TextStream
-from plumbline.models.unfinished import UnfinishedCall, list_unknown, release_call
+from plumbline.models.unfinished import UnfinishedCall, list_unknown
 
 __all__ = [
     "Action",
@@ -72,7 +72,6 @@ __all__ = [
     "list_unknown",
     "price_list",
     "refusing_budgets",
-    "release_call",
     "remove_budgets",
     "request_of",
     "require_within",

@@ -27,7 +27,7 @@ from plumbline.models.chatting import Chatting
 from plumbline.models.conversation import ChatAnswer, ChatRequest, Ended, ToolCall
 from plumbline.models.endpoints import Endpoint
 from plumbline.models.errors import InputRefused
-from plumbline.models.ledger import unanswered
+from plumbline.models.ledger import to_be_bought, unanswered
 from plumbline.models.policy import Policy
 from plumbline.models.prices import PriceList
 from plumbline.models.purchasing import Stream
@@ -122,7 +122,7 @@ class ChatStream(Stream):
 
     def _send(self) -> None:
         prices = self._prices()
-        missing = unfinished(self._database, self._run.tenant, [item.key for item, _ in self._fresh])
+        missing = keys_to_ask(self._database, self._run.tenant, [item.key for item, _ in self._fresh])
         self._background.count(Usage(reused=len(self._fresh) - len(missing)))
         waiting, self._fresh = self._fresh, []
         for item, about in waiting:
@@ -142,13 +142,38 @@ class ChatStream(Stream):
             return db.row(session, "ledger/select_to_mend", key=key)
 
 
-def unfinished(database: Database, tenant: str, keys: Sequence[bytes]) -> set[bytes]:
+def keys_to_ask(database: Database, tenant: str, keys: Sequence[bytes]) -> set[bytes]:
     """Return the keys that have no answer, or one that is to be put right."""
     if not keys:
         return set()
     with database.transaction(tenant) as session:
         open_ = db.rows(session, "ledger/select_unmended", keys=bytea_array(keys))
     return unanswered(database, tenant, keys) | {found["key"] for found in open_}
+
+
+def to_be_sent(
+    database: Database, tenant: str, endpoint: Endpoint, use: str, asked: Sequence[tuple[Input, int]]
+) -> list[tuple[Input, int]]:
+    """
+    Return what asking these would send now, each with the most tokens that its answer may have.
+
+    What has an answer costs nothing, nor does what a batch is buying or putting right.  One that does not fit and that
+    nobody has tried to put right is one call, with that answer below the request.
+    """
+    keys = [item.key for item, _ in asked]
+    missing = to_be_bought(database, tenant, keys)
+    with database.transaction(tenant) as session:
+        found = db.rows(session, "ledger/select_all_to_mend", keys=bytea_array(keys)) if keys else []
+    wrong = {bytes(row["key"]): row["body"] for row in found}
+    sent = []
+    for item, most_tokens_out in asked:
+        body = wrong.get(item.key)
+        again = item if item.key in missing else None
+        if body is not None:
+            again = mending_within(endpoint, use, item, body, most_tokens_out)
+        if again is not None:
+            sent.append((again, most_tokens_out))
+    return sent
 
 
 def read_answers(database: Database, tenant: str, keys: Sequence[bytes]) -> dict[bytes, ChatAnswer]:

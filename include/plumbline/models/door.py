@@ -21,7 +21,7 @@ from plumbline.core.tokenizer import EMBEDDING_ENCODING, tokenizer
 from plumbline.core.tools import Tools
 from plumbline.models import wire
 from plumbline.models.asked import Questions, Texts
-from plumbline.models.asking import ChatStream, unfinished
+from plumbline.models.asking import ChatStream, to_be_sent
 from plumbline.models.batches.planning import BatchPlan
 from plumbline.models.calls import PromptRef
 from plumbline.models.chatting import Chatting
@@ -270,7 +270,8 @@ class Door:
         """
         Return what asking the chat model these questions would come to at most, less those that have an answer.
 
-        An answer that has to be put right is one call more, which nobody can plan.  Nothing is sent or written.
+        What an open batch is buying is reserved already, and not counted again.  An answer that is there and has to be
+        put right is a call; that one will have to be, nobody can plan.  Nothing is sent or written.
 
         Raises:
             InputRefused: One is longer than the model reads or its use allows.
@@ -278,12 +279,12 @@ class Door:
         """
         endpoint = self.endpoint.for_chat()
         questions = Questions(self._run, endpoint, use, prompt, self._minimiser)
-        calls: dict[bytes, PlannedCall] = {}
+        asked = {}
         for request in requests:
             item = questions.input(request)
-            calls[item.key] = PlannedCall(1, item.tokens, request.max_output_tokens)
-        missing = unfinished(self._database, self._run.tenant, list(calls))
-        wanted = [call for key, call in calls.items() if key in missing]
+            asked[item.key] = (item, request.max_output_tokens)
+        sent = to_be_sent(self._database, self._run.tenant, endpoint, use, list(asked.values()))
+        wanted = [PlannedCall(1, item.tokens, most) for item, most in sent]
         return plan_calls(self._database, self._run, endpoint.model, use, wanted)
 
     def verify(self) -> Proof:

@@ -22,7 +22,7 @@ from plumbline.models.batches.budgets import Ending
 from plumbline.models.batches.budgets import book as book_lines
 from plumbline.models.calls import Billed
 from plumbline.models.prices import PriceList
-from plumbline.models.reserving import book, reclaim
+from plumbline.models.reserving import book
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,34 +75,20 @@ def unknown_calls(session: Session) -> list[UnfinishedCall]:
     return [UnfinishedCall(**found) for found in db.rows(session, "ledger/select_unfinished")]
 
 
-def release_call(
-    tools: Tools, call_id: uuid.UUID | str, billed: bool, *, tenant: str | None = None
-) -> Decimal:
-    """
-    Write down what a person found out about a call, so that its inputs may be bought anew; return what is booked.
-
-    Billed: the call has failed at its planned tokens and cost.  Not billed: it has failed and cost nothing.  Either way
-    it is no longer reserved in budgets.
-
-    Raises:
-        NotUnfinished: The call is unknown here, has ended, or a living process is at work on it.
-    """
-    tenant = tenant or tools.settings.tenant
-    with tools.db.transaction(tenant) as session:
-        cost = release_within(session, call_id, billed)
-    with tools.db.transaction(tenant) as session:
-        reclaim(session)
-    return cost
-
-
 def release_within(
     session: Session, call_id: uuid.UUID | str, billed: bool, used: Billed | None = None
 ) -> Decimal:
     """
-    Do the same within a transaction of the tenant, with what else belongs to the decision.
+    Write down what a person found out about a call, so that its inputs may be bought anew; return what is booked.
+
+    Within a transaction of the tenant, with what else belongs to the decision.  Billed: the call has failed at its
+    planned tokens and cost.  Not billed: it has failed and cost nothing.  Either way no budget holds it any longer.
 
     `used` are the tokens that were billed, where they are known; otherwise it is booked as it was planned.  Who decided
     is no business of the book: it is in the item of the queue, `plumbline.review.release_call`.
+
+    Raises:
+        NotUnfinished: The call is unknown here, has ended, or a living process is at work on it.
     """
     call_id = read_call_id(call_id)
     if billed and used is not None:
@@ -113,7 +99,7 @@ def release_within(
     if found is None:
         lines = db.rows(session, "batches/lock_unknown_line", call_id=call_id)
         if lines:
-            return _release_lines(session, lines, billed)
+            return release_locked_lines(session, lines, billed)
         raise NotUnfinished(
             f"There is nothing to decide about call {call_id}: `plumbline calls unknown` lists what is."
         )
@@ -134,11 +120,9 @@ def release_within(
     return cost
 
 
-def release_lines_within(
-    session: Session, batch_id: uuid.UUID, billed: bool
-) -> tuple[set[uuid.UUID], Decimal]:
+def lock_lines_in_doubt(session: Session, batch_id: uuid.UUID) -> list[DictRow]:
     """
-    Release all lines of a batch that are in doubt, in a transaction of the tenant; return which, and what is booked.
+    Return all lines of a batch that are in doubt, held until the transaction of the tenant ends.
 
     Raises:
         NotUnfinished: None is.
@@ -148,11 +132,11 @@ def release_lines_within(
         raise NotUnfinished(
             f"No line of batch {batch_id} is in doubt: `plumbline calls unknown` lists what is."
         )
-    return {line["call_id"] for line in lines}, _release_lines(session, lines, billed)
+    return lines
 
 
-def _release_lines(session: Session, lines: Sequence[DictRow], billed: bool) -> Decimal:
-    """Release lines of one batch, which are held: their ends, their claims and what was reserved for them."""
+def release_locked_lines(session: Session, lines: Sequence[DictRow], billed: bool) -> Decimal:
+    """Release lines of one batch, which are held, with their claims and reservations; return what is booked, in USD."""
     batch_id, call_ids = lines[0]["batch_id"], [line["call_id"] for line in lines]
     ended = [
         Ending(line["call_id"], line["cost_usd"], line["cost_usd"] if billed else Decimal(0))

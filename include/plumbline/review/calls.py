@@ -14,16 +14,26 @@ from typing import TYPE_CHECKING
 from plumbline.core import db
 from plumbline.core.receipts import Receipt, Run
 from plumbline.core.tools import Tools
+from plumbline.models.reserving import reclaim
 from plumbline.models.unfinished import (
     UnfinishedCall,
+    lock_lines_in_doubt,
     read_call_id,
-    release_lines_within,
+    release_locked_lines,
     release_within,
     unknown_calls,
 )
 from plumbline.review.effects import BILLED, NOT_BILLED
 from plumbline.review.items import Item, Question
-from plumbline.review.queue import ask, waiting_about, waiting_about_any, withdraw, write_decision
+from plumbline.review.queue import (
+    ask,
+    ask_all,
+    waiting_about,
+    waiting_about_any,
+    write_decision,
+    write_decisions,
+    write_withdrawals,
+)
 
 if TYPE_CHECKING:
     from plumbline.core.db import Session
@@ -40,11 +50,9 @@ def ask_about_unknown_calls(tools: Tools, run: Run) -> Receipt:
     """
     with tools.db.transaction(run.tenant) as session:
         calls = unknown_calls(session)
-        for call in calls:
-            ask(session, run, _question(call))
-        ended = db.rows(session, "review/select_items_of_ended_calls")
-        for item in ended:
-            withdraw(session, item["item_id"], run.job, _ENDED)
+        ask_all(session, run, _KIND, [_question(call) for call in calls])
+        ended = db.rows(session, "review/lock_items_of_ended_calls")
+        write_withdrawals(session, [item["item_id"] for item in ended], run.job, _ENDED)
     return {"unknown_calls": len(calls), "withdrawn": len(ended)}
 
 
@@ -64,6 +72,7 @@ def release_call(tools: Tools, run: Run, call_id: uuid.UUID | str, billed: bool,
         booked = release_within(session, call_id, billed)
         if item is not None:
             write_decision(session, item, BILLED if billed else NOT_BILLED, by, None)
+    _reclaim(tools, run)
     return booked
 
 
@@ -78,17 +87,25 @@ def release_lines(tools: Tools, run: Run, batch_id: uuid.UUID, billed: bool, by:
     """
     with tools.db.transaction(run.tenant) as session:
         doubtful = [call for call in unknown_calls(session) if call.batch_id == str(batch_id)]
-        for call in doubtful:
-            ask(session, run, _question(call))
+        ask_all(session, run, _KIND, [_question(call) for call in doubtful])
         # Items before calls, as above; a call that somebody else decided since it was read has its item withdrawn.
         items = waiting_about_any(session, _KIND, [str(call.call_id) for call in doubtful])
-        released, booked = release_lines_within(session, batch_id, billed)
-        for item in items:
-            if uuid.UUID(item.subject_id) in released:
-                write_decision(session, item, BILLED if billed else NOT_BILLED, by, None)
-            else:
-                withdraw(session, item.item_id, run.job, _ENDED)
-    return len(released), booked
+        lines = lock_lines_in_doubt(session, batch_id)
+        held = {str(line["call_id"]) for line in lines}
+        decided = [item.item_id for item in items if item.subject_id in held]
+        ended = [item.item_id for item in items if item.subject_id not in held]
+        write_decisions(session, decided, BILLED if billed else NOT_BILLED, by)
+        write_withdrawals(session, ended, run.job, _ENDED)
+        # Last: leases of budgets that others draw on are held from here on.
+        booked = release_locked_lines(session, lines, billed)
+    _reclaim(tools, run)
+    return len(lines), booked
+
+
+def _reclaim(tools: Tools, run: Run) -> None:
+    """Give back what the process of a released call, which is gone as a rule, had leased and not drawn."""
+    with tools.db.transaction(run.tenant) as session:
+        reclaim(session)
 
 
 def item_about(session: Session, run: Run, call_id: uuid.UUID) -> Item | None:

@@ -74,11 +74,46 @@ def ask(session: Session, run: Run, question: Question, *, at: datetime | None =
     return found
 
 
+def ask_all(session: Session, run: Run, name: str, questions: Sequence[Question]) -> None:
+    """
+    Put many questions of one kind into the queue, in one statement; what waits there already is not touched.
+
+    Raises as `ask` does.
+    """
+    if not questions:
+        return
+    at, rule = now(), kind(name)
+    for question in questions:
+        rule.check_reason(question.reason)
+    db.run(
+        session,
+        "review/insert_items",
+        kind=rule.name,
+        subject_kind=rule.subject,
+        item_ids=[uuid.uuid4() for _ in questions],
+        subject_ids=[_said(question.subject_id, "subject", _LONGEST_NAME) for question in questions],
+        reasons=[question.reason for question in questions],
+        urgencies=[question.urgency for question in questions],
+        summaries=[_said(question.summary, "summary", _LONGEST_TEXT) for question in questions],
+        contexts=[Jsonb(dict(question.context)) for question in questions],
+        due=[rule.due_at(at, question.urgency) for question in questions],
+        decisions=list(rule.decisions),
+        run_id=run.run_id,
+        dag_id=run.dag_id,
+        dag_run_id=run.dag_run_id,
+        created_at=at,
+        addressed_to=rule.team,
+        changed_by=run.job,
+    )
+
+
 def ask_anew(session: Session, run: Run, question: Question) -> uuid.UUID:
     """Ask; what waits about the same subject and says something else is withdrawn first.  Raises as `ask` does."""
     waits = waiting_about(session, question.kind, question.subject_id)
     if waits is not None and (waits.summary, waits.context) != (question.summary.strip(), question.context):
-        _end(session, waits, "withdrawn", None, run.job, "Asked anew: what it is about has changed.")
+        _end(
+            session, [waits.item_id], "withdrawn", None, run.job, "Asked anew: what it is about has changed."
+        )
     return ask(session, run, question)
 
 
@@ -135,12 +170,22 @@ def decide(
 
 def write_decision(session: Session, item: Item, decision: str, by: str, note: str | None) -> None:
     """Write down a decision of which the effect is somebody else's: the caller holds the item, which waits."""
-    _end(session, item, "decided", decision, by, note)
+    _end(session, [item.item_id], "decided", decision, by, note)
+
+
+def write_decisions(session: Session, item_ids: Sequence[uuid.UUID], decision: str, by: str) -> None:
+    """Do the same for many items, in one statement: the caller holds them, and they wait."""
+    _end(session, item_ids, "decided", decision, by, None)
+
+
+def write_withdrawals(session: Session, item_ids: Sequence[uuid.UUID], by: str, note: str) -> None:
+    """End many items that need no decision any more, in one statement: the caller holds them, and they wait."""
+    _end(session, item_ids, "withdrawn", None, by, note)
 
 
 def withdraw(session: Session, item_id: uuid.UUID, by: str, note: str | None = None) -> None:
     """End an item that needs no decision any more.  Raises AlreadyEnded and NoSuchItem as `decide` does."""
-    _end(session, _waiting(session, item_id), "withdrawn", None, by, note)
+    _end(session, [_waiting(session, item_id).item_id], "withdrawn", None, by, note)
 
 
 def withdraw_waiting(session: Session, name: str, subject_ids: Sequence[str], by: str, note: str) -> int:
@@ -237,11 +282,18 @@ def kind_says(item: Item) -> str:
     return known.says if known else item.kind
 
 
-def _end(session: Session, item: Item, state: str, decision: str | None, by: str, note: str | None) -> None:
+def _end(
+    session: Session,
+    item_ids: Sequence[uuid.UUID],
+    state: str,
+    decision: str | None,
+    by: str,
+    note: str | None,
+) -> None:
     db.run(
         session,
         "review/update_ended",
-        item_id=item.item_id,
+        item_ids=list(item_ids),
         state=state,
         decision=decision,
         decided_by=_said(by, "name", _LONGEST_NAME),

@@ -32,6 +32,7 @@ from plumbline.models.records import (
     decide,
     longest_call,
 )
+from plumbline.models.reserving import reclaim
 from plumbline.models.unfinished import NotUnfinished, release_within
 from plumbline.models.usage import KINDS, Records
 from plumbline.review.calls import ask_about_unknown_calls, item_about
@@ -88,6 +89,9 @@ def reconcile_calls(
             # What was sent by a process that is gone belongs to the next run first: it may be safe to repeat.
             if one.tenant == run.tenant and one.state == "unknown"
         ]
+    with tools.db.transaction(run.tenant) as session:
+        # What the processes of released calls, which are gone as a rule, had leased and not drawn.
+        reclaim(session)
     outcomes = [one["outcome"] for one in told]
     return {
         "in_doubt": len(told),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -18,6 +20,7 @@ from plumbline.localmodel.testing import RunningServer
 from plumbline.models.door import Door
 from plumbline.models.endpoints import Endpoint, connected
 from plumbline.models.policy import Policy
+from plumbline.review import release_call
 
 QUICK = Policy(patience=2, attempts=3, first_pause=0.01, longest_pause=0.02, default_wait=0.05)
 
@@ -55,6 +58,11 @@ class Book:
     def answers(self) -> int:
         """How many answers are kept."""
         return int(self.rows("select count(*) from ledger.answer")[0][0])
+
+
+def release(tools: Tools, call_id: UUID | str, billed: bool) -> Decimal:
+    """Decide about a call as a person does."""
+    return release_call(tools, Run(tenant="main", job="the tests"), call_id, billed, by="Ada")
 
 
 @pytest.fixture

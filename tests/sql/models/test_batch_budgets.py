@@ -20,13 +20,13 @@ from tests.sql.models.batch_provider import (
     batch_provider,
     failed,
 )
-from tests.sql.models.conftest import QUICK, Book
+from tests.sql.models.conftest import QUICK, Book, release
 
 from plumbline.core import db
 from plumbline.core.connections import Connection
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
-from plumbline.models import BudgetExhausted, ChatRequest, Door, Message, ledger, list_unknown, release_call
+from plumbline.models import BudgetExhausted, ChatRequest, Door, Message, ledger, list_unknown
 from plumbline.models.batches import (
     BatchPlan,
     Progress,
@@ -245,7 +245,7 @@ def test_a_lost_line_counts_in_a_budget_that_is_set_before_somebody_decides(
 
     bench.limit(month=1)
     assert (2 * PRICE, lost.cost_usd) == bench.amounts()
-    release_call(bench.tools, lost.call_id, billed)
+    release(bench.tools, lost.call_id, billed)
 
     assert (2 * PRICE + (lost.cost_usd if billed else 0), 0) == bench.amounts()
     assert [] == bench.broken()

@@ -21,13 +21,13 @@ from tests.sql.models.batch_provider import (
     batch_provider,
     failed,
 )
-from tests.sql.models.conftest import QUICK, Book
+from tests.sql.models.conftest import QUICK, Book, release
 
 from plumbline.core import db
 from plumbline.core.connections import Connection
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
-from plumbline.models import ChatRequest, Door, Message, Schema, list_unknown, release_call, uses
+from plumbline.models import ChatRequest, Door, Message, Schema, list_unknown, uses
 from plumbline.models.asked import tokens_of
 from plumbline.models.batches import (
     BatchPlan,
@@ -269,6 +269,25 @@ def test_a_single_call_does_not_buy_what_a_batch_is_buying(
 
     with pytest.raises(InBatch, match=str(planned.parts[0].batch_id)):
         door.chat(USE, question(0))
+
+
+def test_what_a_batch_is_buying_or_putting_right_is_not_planned_again_as_single_calls(
+    plan: Callable[..., BatchPlan], door: Door, work: Work, provider: BatchProvider, priced: Book
+) -> None:
+    """It is reserved already."""
+    provider.answer = nonsense_first
+    planned = plan(1)
+    asked = [question(0), question(1)]
+    assert 1 == door.plan_chats(USE, asked).calls
+
+    batch_id = only_batch(priced)
+    submit(work, batch_id)
+    look(work, batch_id)
+    land(work, batch_id)
+    assert 1 == door.plan_chats(USE, asked).calls
+
+    finish(work, planned.plan_id)
+    assert 1 == door.plan_chats(USE, asked).calls
 
 
 def test_a_plan_that_was_cut_off_leaves_nothing_and_keeps_nobody_from_buying(
@@ -799,7 +818,7 @@ def test_doubled_strange_and_lost_lines_never_settle_twice(
     with pytest.raises(InBatch, match="plumbline calls unknown"):
         Door(tools, Run("main", "again"), endpoint=work.endpoint).chat(USE, question(2))
 
-    assert release_call(tools, lost.call_id, billed=False, tenant="main") == 0
+    assert release(tools, lost.call_id, billed=False) == 0
     assert {"settled": 1, "refused": 1, "failed": 1} == priced.states()
     assert (0, 0) == left(priced)
     assert 1 == plan(3).lines - 1

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psycopg
 import pytest
+from tests.sql.models.conftest import release
 
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
 from plumbline.localmodel.testing import RunningServer
-from plumbline.models import BudgetExhausted, Door, Endpoint, budgets, list_unknown, release_call, reserving
+from plumbline.models import BudgetExhausted, Door, Endpoint, budgets, list_unknown, reserving
 from plumbline.models.budgets import NotABudget, Standing, list_budgets, remove_budgets, set_budgets, subject
 from plumbline.models.calls import About, Billed, Call
 from plumbline.models.embeddings import Embedding
@@ -356,7 +357,7 @@ def test_a_call_in_doubt_stays_reserved_until_somebody_decides(
         caller().claim("harbours", 50)
     [call] = list_unknown(tools)
 
-    release_call(tools, call.call_id, billed)
+    release(tools, call.call_id, billed)
 
     assert amounts(standing(tools)) == ((60, 0, 40, 0) if billed else (0, 0, 100, 0))
     assert broken(tools) == []

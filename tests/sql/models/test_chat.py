@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from tests.sql.models.conftest import release
 from tests.sql.models.scripted import Scripted, called, said, scripted
 
 from plumbline.core.connections import Connection
@@ -29,7 +30,6 @@ from plumbline.models import (
     Schema,
     Tool,
     asking,
-    release_call,
     uses,
 )
 from plumbline.models.asked import tokens_of
@@ -186,6 +186,25 @@ def test_an_answer_that_does_not_fit_is_put_right_once(door: Door, model: Script
     assert first[1:] == ("settled", "invalid", None, Decimal("0.000440000"))
     assert second[1:] == ("settled", "answered", first[0], Decimal("0.000440000"))
     assert priced.rows("select outcome, mended from ledger.answer") == [("answered", True)]
+
+
+def test_a_plan_counts_an_answer_that_is_to_be_put_right_as_the_call_that_does_so(
+    door: Door, model: Scripted, priced: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is longer than the first: the answer stands below the question.  What has been put right costs nothing."""
+    model.lines = [said('{"intent": "nonsense"}'), BILLING]
+    first = door.plan_chats("classify", [QUESTION])
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr(asking, "mending_within", lambda *_: None)
+        door.chat("classify", QUESTION)
+
+    again = door.plan_chats("classify", [QUESTION])
+    door.chat("classify", QUESTION)
+
+    planned = priced.calls("tokens_planned, cost_planned_usd")
+    assert [(first.tokens_in, first.usd), (again.tokens_in, again.usd)] == planned
+    assert again.tokens_in > first.tokens_in
+    assert (0, 0) == ((done := door.plan_chats("classify", [QUESTION])).calls, done.usd)
 
 
 def test_there_is_no_third_try(door: Door, model: Scripted) -> None:
@@ -349,7 +368,7 @@ def test_an_answer_that_was_lost_may_have_been_billed(
 
     assert model_server.meter()["billed_requests"] == 1
     (planned,) = priced.calls("cost_planned_usd")
-    assert release_call(tools, lost.value.call_ids[0], billed=True) == planned[0]
+    assert release(tools, lost.value.call_ids[0], billed=True) == planned[0]
     assert priced.calls("state, cost_usd, tokens_out") == [("failed", planned[0], 50)]
 
 

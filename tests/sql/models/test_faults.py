@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.request import Request, urlopen
 
 import pytest
+from tests.sql.models.conftest import release
 
 from plumbline.core.errors import PlumblineError
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
 from plumbline.localmodel.testing import RunningServer
-from plumbline.models import Door, Endpoint, MayHaveBeenBilled, RetryLater, list_unknown, release_call
+from plumbline.models import Door, Endpoint, MayHaveBeenBilled, RetryLater, list_unknown
 from plumbline.models.errors import (
     AnswerUnusable,
     CallRefused,
@@ -245,7 +246,7 @@ def test_a_person_decides_and_the_texts_are_bought_anew(
         buy(live)
     [unknown] = list_unknown(tools)
 
-    cost = release_call(tools, str(unknown.call_id), billed)
+    cost = release(tools, str(unknown.call_id), billed)
     buy(live)
 
     assert cost == booked[1]
@@ -254,14 +255,14 @@ def test_a_person_decides_and_the_texts_are_bought_anew(
     assert "decided: it was " + ("billed" if billed else "not billed") in error
     assert list_unknown(tools) == []
     with pytest.raises(NotUnfinished):
-        release_call(tools, unknown.call_id, billed)
+        release(tools, unknown.call_id, billed)
 
 
 @pytest.mark.parametrize("call_id", ["nonsense", "00000000-0000-4000-8000-000000000000"])
 def test_only_a_call_that_was_cut_off_can_be_decided(tools: Tools, book: Book, call_id: str) -> None:
     """A slip of the hand changes nothing."""
     with pytest.raises(NotUnfinished, match="plumbline calls unknown"):
-        release_call(tools, call_id, billed=True)
+        release(tools, call_id, billed=True)
 
 
 def test_an_answer_of_the_wrong_length_is_booked_and_not_used(
@@ -311,7 +312,7 @@ def test_only_an_answer_that_could_not_be_used_stops_buying(
         model_server.fault("drop_after", times=1)
         with pytest.raises(MayHaveBeenBilled):
             buy(live)
-        release_call(tools, list_unknown(tools)[0].call_id, billed=True)
+        release(tools, list_unknown(tools)[0].call_id, billed=True)
     else:
         with pytest.raises(AnswerUnusable):
             buy(Door(tools, Run(tenant="main", job="t"), endpoint=replace(live.endpoint, dimensions=128)))

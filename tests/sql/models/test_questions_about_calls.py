@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -20,8 +21,7 @@ from plumbline.core.tools import Tools
 from plumbline.embedded.processes import wait_until
 from plumbline.localmodel.testing import RunningServer
 from plumbline.models import Door, MayHaveBeenBilled, list_unknown
-from plumbline.models import release_call as release_in_the_book_alone
-from plumbline.models.unfinished import NotUnfinished
+from plumbline.models.unfinished import NotUnfinished, release_within
 from plumbline.review import Item, ask_about_unknown_calls, calls, release_call
 
 if TYPE_CHECKING:
@@ -182,7 +182,8 @@ def test_a_question_about_a_call_that_has_ended_is_withdrawn(
     """Nobody is asked about what is settled; deciding it all the same changes nothing."""
     call_id = cut_off("A boat.")
     ask_about_unknown_calls(tools, run)
-    release_in_the_book_alone(tools, call_id, billed=True)
+    with tools.db.transaction("main") as session:
+        release_within(session, call_id, billed=True)
     with pytest.raises(NotUnfinished):
         decide(tools, items(tools)[0], "not_billed")
     assert items(tools)[0].state == "open"
@@ -190,6 +191,42 @@ def test_a_question_about_a_call_that_has_ended_is_withdrawn(
     assert ask_about_unknown_calls(tools, run) == {"unknown_calls": 0, "withdrawn": 1}
 
     assert [(item.state, item.decided_by) for item in items(tools)] == [("withdrawn", "test.step")]
+
+
+def test_of_two_who_look_at_once_each_asks_what_is_new_and_one_withdraws_what_has_ended(
+    tools: Tools, run: Run, cut_off: Callable[[str], uuid.UUID], book: Book
+) -> None:
+    """The other is at it: nobody waits for that, and nothing is rolled back."""
+    call_id = cut_off("A boat.")
+    ask_about_unknown_calls(tools, run)
+    with tools.db.transaction("main") as session:
+        release_within(session, call_id, billed=True)
+    cut_off("A bicycle.")
+
+    with ThreadPoolExecutor(1) as thread:
+        with tools.db.transaction("main") as other:
+            review.withdraw(other, items(tools)[0].item_id, "the other")
+            looked = thread.submit(ask_about_unknown_calls, tools, run)
+            while not looked.done() and not book.rows("select from pg_locks where not granted"):
+                pass
+        assert looked.result() == {"unknown_calls": 1, "withdrawn": 0}
+
+    assert sorted(item.state for item in items(tools)) == ["open", "withdrawn"]
+
+
+def test_what_waits_already_is_not_written_again(
+    tools: Tools, run: Run, cut_off: Callable[[str], uuid.UUID], book: Book
+) -> None:
+    """Whoever looks every minute at thousands of questions leaves them as they are."""
+    cut_off("A boat.")
+    ask_about_unknown_calls(tools, run)
+    before = book.rows("select xmin::text from review.item")
+
+    cut_off("A bicycle.")
+    ask_about_unknown_calls(tools, run)
+
+    assert before[0] in book.rows("select xmin::text from review.item")
+    assert len(items(tools)) == 2
 
 
 def _waits_for(session: psycopg.Connection) -> bool:

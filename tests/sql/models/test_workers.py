@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from tests.sql.models.conftest import release
 
 from plumbline.core import db
 from plumbline.core.receipts import Run
@@ -15,7 +16,7 @@ from plumbline.core.tools import Tools
 from plumbline.embedded.processes import wait_until
 from plumbline.embedded.scratch import Scratch
 from plumbline.localmodel.testing import RunningServer
-from plumbline.models import Door, Endpoint, MayHaveBeenBilled, Usage, list_unknown, release_call, transport
+from plumbline.models import Door, Endpoint, MayHaveBeenBilled, Usage, list_unknown, transport
 from plumbline.models.calls import About, Call
 from plumbline.models.embeddings import Embedding
 from plumbline.models.identity import Keys
@@ -104,7 +105,7 @@ def test_what_a_living_worker_is_buying_is_waited_for_and_the_rest_is_bought(
     assert wait_until(lambda: book.answers == 8, 30)
     assert (waiting.is_alive(), list_unknown(tools)) == (True, [])
     with pytest.raises(NotUnfinished):
-        release_call(tools, worker.call.call_id, billed=False)
+        release(tools, worker.call.call_id, billed=False)
     worker.close()
     waiting.join()
 

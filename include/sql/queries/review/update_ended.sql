@@ -1,4 +1,4 @@
--- An item has ended: decided, or withdrawn.
+-- Items have ended: decided, or withdrawn.
 update review.item
 set state = %(state)s,
     decision = %(decision)s,
@@ -6,5 +6,5 @@ set state = %(state)s,
     decided_at = %(decided_at)s,
     note = %(note)s,
     changed_by = %(decided_by)s
-where item_id = %(item_id)s
+where item_id = any(%(item_ids)s)
     and state in ('open', 'assigned')

@@ -1,4 +1,5 @@
--- Questions about calls that have ended in the meantime: their intent, or their line of a batch, is gone.
+-- Questions about calls that have ended in the meantime: their intent, or their line of a batch, is gone.  They are held
+-- until they are withdrawn; those that somebody else holds are left to whoever that is.
 select item.item_id
 from review.item
 where item.kind = 'unknown_call'
@@ -11,3 +12,4 @@ where item.kind = 'unknown_call'
         where line.left_as = 'unknown' and line.call_id::text = item.subject_id
     )
 order by item.item_id
+for update of item skip locked
