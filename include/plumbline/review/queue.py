@@ -191,8 +191,8 @@ def withdraw(session: Session, item_id: uuid.UUID, by: str, note: str | None = N
 def withdraw_waiting(session: Session, name: str, subject_ids: Sequence[str], by: str, note: str) -> int:
     """End what waits of a kind about some subjects and needs no decision any more; return how many there were."""
     waiting = waiting_about_any(session, name, subject_ids)
-    for item in waiting:
-        _end(session, item, "withdrawn", None, by, note)
+    if waiting:
+        write_withdrawals(session, [item.item_id for item in waiting], by, note)
     return len(waiting)
 
 
