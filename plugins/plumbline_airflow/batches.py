@@ -104,6 +104,10 @@ class BatchTrigger(BaseTrigger):
             # A worker meets it again, and says it where people look.
             log.warning("%s", error)
             return self.wait, True
+        except Exception:
+            # So it does what nobody has foreseen; the trigger must not end without a word to whoever waits.
+            log.exception("the batches cannot be looked at")
+            return self.wait, True
         return self.wait, any(found)
 
 

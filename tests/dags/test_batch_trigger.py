@@ -63,6 +63,20 @@ def test_a_provider_that_asks_for_time_is_looked_at_again_then(
     assert trigger._look() == (1.0, False)
 
 
+def test_a_look_that_meets_what_nobody_has_foreseen_calls_a_worker(
+    submitted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trigger that ends by an error would fail the task; a worker meets it again, and says it."""
+    from plumbline_airflow import batches
+
+    def meets(*_: object) -> bool:
+        raise KeyError("id")
+
+    monkeypatch.setattr(batches, "watch", meets)
+
+    assert batches.BatchTrigger("main", [submitted], 1.0)._look() == (1.0, True)
+
+
 def test_a_turn_that_has_to_wait_is_deferred_and_plans_nothing_anew(
     run_dag: RunDag,
     installation: Path,

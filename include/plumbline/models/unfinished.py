@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from plumbline.core import db
 from plumbline.core.errors import Fatal
 from plumbline.core.tools import Tools
-from plumbline.models.batches.budgets import Ending
+from plumbline.models.batches.budgets import Ending, give_back
 from plumbline.models.batches.budgets import book as book_lines
 from plumbline.models.calls import Billed
 from plumbline.models.prices import PriceList
@@ -136,7 +136,11 @@ def lock_lines_in_doubt(session: Session, batch_id: uuid.UUID) -> list[DictRow]:
 
 
 def release_locked_lines(session: Session, lines: Sequence[DictRow], billed: bool) -> Decimal:
-    """Release lines of one batch, which are held, with their claims and reservations; return what is booked, in USD."""
+    """
+    Release lines of one batch, which are held, with their claims and reservations; return what is booked, in USD.
+
+    The figures of the batch follow; when none of its lines is left in doubt, nothing more is reserved for it.
+    """
     batch_id, call_ids = lines[0]["batch_id"], [line["call_id"] for line in lines]
     ended = [
         Ending(line["call_id"], line["cost_usd"], line["cost_usd"] if billed else Decimal(0))
@@ -153,7 +157,10 @@ def release_locked_lines(session: Session, lines: Sequence[DictRow], billed: boo
         billed=billed,
         error=_decided(billed),
     )
-    return sum((one.cost_usd for one in ended), start=Decimal(0))
+    cost = sum((one.cost_usd for one in ended), start=Decimal(0))
+    if not db.value(session, "batches/update_decided", batch_id=batch_id, lines=len(ended), cost_usd=cost):
+        give_back(session, batch_id)
+    return cost
 
 
 def _bill(

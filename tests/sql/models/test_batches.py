@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from tests.sql.models.batch_provider import (
     MODEL,
@@ -25,6 +26,7 @@ from tests.sql.models.conftest import QUICK, Book, release
 
 from plumbline.core import db
 from plumbline.core.connections import Connection
+from plumbline.core.errors import Passing
 from plumbline.core.receipts import Run
 from plumbline.core.tools import Tools
 from plumbline.models import ChatRequest, Door, Message, Schema, list_unknown, uses
@@ -34,6 +36,7 @@ from plumbline.models.batches import (
     Progress,
     Work,
     advance,
+    advancing,
     cancel,
     landing,
     mending,
@@ -43,6 +46,7 @@ from plumbline.models.batches import (
     turn,
     watch,
 )
+from plumbline.models.batches.advancing import TransactionsMet
 from plumbline.models.batches.ending import clean_up
 from plumbline.models.batches.landing import land
 from plumbline.models.batches.mending import mend
@@ -824,6 +828,30 @@ def test_doubled_strange_and_lost_lines_never_settle_twice(
     assert 1 == plan(3).lines - 1
 
 
+def test_the_figures_of_a_batch_follow_what_a_person_decides_about_its_lines(
+    plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book, tools: Tools
+) -> None:
+    """Line by line, and nothing stays reserved when the last one is decided."""
+    set_budgets(tools, "main", subject("everything", None), {"month": Decimal(1)}, by="tests")
+    provider.answer = lambda lines: ([answered(lines[0])], [], "completed")
+    planned = plan(3)
+    assert {"settled": 1, "unknown": 2} == finish(work, planned.plan_id).lines
+    first, second = list_unknown(tools, tenant="main")
+
+    booked = release_call(tools, first.call_id, billed=True, tenant="main")
+    found = progress(work, planned.plan_id)
+    assert ({"settled": 1, "failed": 1, "unknown": 1}, PRICE + booked) == (found.lines, found.cost_usd)
+    assert [(1,)] == priced.rows("select count(*) from ledger.batch_share")
+
+    release_call(tools, second.call_id, billed=False, tenant="main")
+    found = progress(work, planned.plan_id)
+    assert ({"settled": 1, "failed": 2}, PRICE + booked) == (found.lines, found.cost_usd)
+    assert found.cost_usd == priced.rows("select sum(cost_usd) from ledger.call")[0][0]
+    assert [(0,)] == priced.rows("select count(*) from ledger.batch_share")
+    with tools.db.transaction("main") as session:
+        assert [] == [result.check for result in perform(session, "ledger", {}) if not result.passed]
+
+
 def test_an_answer_of_no_use_is_booked_and_not_kept(
     plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
 ) -> None:
@@ -1178,6 +1206,42 @@ def test_what_stood_in_a_file_that_the_provider_has_lost_is_unknown_and_the_rest
     aged(priced)
     assert {"unknown": 1, "refused": 1} == finish(work, planned.plan_id).lines == priced.states()
     assert {} == provider.files
+
+
+@pytest.mark.parametrize(
+    ("met", "said"),
+    [
+        (psycopg.errors.DeadlockDetected("deadlock detected"), TransactionsMet),
+        (psycopg.errors.SerializationFailure("could not serialize access"), TransactionsMet),
+        (psycopg.errors.UndefinedColumn("no such column"), psycopg.errors.UndefinedColumn),
+        (KeyError("id"), KeyError),
+    ],
+)
+def test_what_one_batch_meets_does_not_stop_the_others_of_its_plan(
+    met: Exception,
+    said: type[Exception],
+    plan: Callable[..., BatchPlan],
+    work: Work,
+    priced: Book,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The others take their steps, and then it is said; where it passes, the next turn goes on."""
+    planned = plan(6)
+    first = planned.parts[0].batch_id
+
+    def meets(at: Work, batch_id: UUID) -> None:
+        if batch_id == first:
+            raise met
+        submit(at, batch_id)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(advancing, "submit", meets)
+        with pytest.raises(said):
+            advance(work, planned.plan_id)
+    assert [("planned",), ("submitted",)] == priced.rows("select state from ledger.batch order by part")
+
+    assert issubclass(said, Passing) == isinstance(met, psycopg.OperationalError)
+    assert {"settled": 6} == finish(work, planned.plan_id).lines
 
 
 def test_a_batch_that_does_not_add_up_does_not_land(

@@ -15,8 +15,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from psycopg import errors
+
 from plumbline.core import db
-from plumbline.core.errors import Fatal, PlumblineError
+from plumbline.core.errors import Fatal, Passing, PlumblineError
 from plumbline.core.receipts import Receipt
 from plumbline.models.batches.ending import clean_up, resubmit, sweep
 from plumbline.models.batches.landing import STATES, land
@@ -33,6 +35,10 @@ log = logging.getLogger(__name__)
 
 _STEPS = 12
 """More steps than a batch can take in one turn."""
+
+
+class TransactionsMet(Passing):
+    """Postgres has ended one of two transactions, or more, that waited for each other.  Nothing of it was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +66,25 @@ def advance(work: Work, plan_id: UUID) -> Progress:
 
     Raises:
         NoSuchBatch: There is no such plan.
-        BudgetExhausted: What expired cannot be asked for again, and nothing else of the plan is under way.
+        BudgetExhausted: What expired cannot be asked for again, or what does not fit put right, and nothing else of
+            the plan is under way.
+        TransactionsMet: Others were at work on the same rows; the next turn goes on.
         PlumblineError: As drawn in `plumbline.models.errors`; the next turn goes on.
     """
     no_room: BudgetExhausted | None = None
     for _ in range(_STEPS):
         no_room = None
         before = [_standing(batch) for batch in batches_of(work, plan_id)]
-        failures: list[PlumblineError] = []
+        failures: list[Exception] = []
         for batch in batches_of(work, plan_id):
             try:
                 _take_steps(work, batch["batch_id"])
             except BudgetExhausted as refused:
                 no_room = refused
-            except PlumblineError as error:
-                failures.append(error)
+            except Exception as error:  # noqa: BLE001 - raised below: one batch does not stop the others
+                failures.append(_in_words(error))
         if failures:
-            raise next((error for error in failures if isinstance(error, Fatal)), failures[0])
+            raise _gravest(failures)
         if before == [_standing(batch) for batch in batches_of(work, plan_id)]:
             break
     _end_if_over(work, plan_id)
@@ -84,6 +92,23 @@ def advance(work: Work, plan_id: UUID) -> Progress:
     if no_room is not None and all(batch["cleaned_at"] for batch in batches_of(work, plan_id)):
         raise no_room
     return progress(work, plan_id)
+
+
+def _in_words(error: Exception) -> Exception:
+    """Say in a sentence what the next turn mends; every other error stays as it is, and is in the log."""
+    if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
+        said = f"Postgres has ended one of two transactions that met ({type(error).__name__}); it is tried again."
+        failure = TransactionsMet(said)
+        failure.__cause__ = error
+        return failure
+    if not isinstance(error, PlumblineError):
+        log.error("a batch cannot go on", exc_info=error)
+    return error
+
+
+def _gravest(failures: Sequence[Exception]) -> Exception:
+    """Return what nobody has foreseen; or else what a new try cannot mend; or else the first.  Pure."""
+    return min(failures, key=lambda error: (isinstance(error, PlumblineError), not isinstance(error, Fatal)))
 
 
 def _end_if_over(work: Work, plan_id: UUID) -> None:
@@ -99,7 +124,9 @@ def turn(work: Work, plan_ids: Sequence[UUID]) -> Receipt:
     how their lines stand.
 
     Raises:
-        BudgetExhausted: What expired cannot be asked for again, and nothing else of these plans is under way.
+        BudgetExhausted: What expired cannot be asked for again, or what does not fit put right, and nothing else of
+            these plans is under way.
+        TransactionsMet: Others were at work on the same rows; the next turn goes on.
         PlumblineError: As drawn in `plumbline.models.errors`; the next turn goes on.
     """
     found, no_room = _advance_all(work, plan_ids)

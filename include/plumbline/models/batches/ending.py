@@ -66,9 +66,10 @@ def resubmit(work: Work, batch_id: UUID) -> UUID | None:
 
 def give_up(work: Work, batch_id: UUID) -> int:
     """
-    Give up the lines of a batch that wait to be asked for again, or put right, and return how many they were.
+    Give up the lines of a batch that wait to be asked for again, or to be put right; return how many of both they were.
 
-    Whoever needs what expired may buy it anew; answers that do not fit stay as they are.
+    Whoever needs what expired may buy it anew.  Answers that do not fit stay as they are; whoever plans them anew has
+    them put right then.
     """
     work.batch(batch_id)
     with work.database.transaction(work.tenant) as session:

@@ -17,7 +17,8 @@ class BatchRow:
     """
     One batch; amounts in US dollars, times in UTC; what is not known yet is None.
 
-    `waiting`: expired lines that are to be asked for again, and were not for want of room in a budget.
+    `waiting`: lines that are to be asked for again because they expired, or whose answers are to be put right, and were
+    not yet: as a rule for want of room in a budget.
     """
 
     batch_id: UUID

@@ -1,4 +1,5 @@
--- Batches, newest plan first: those that are under way, or have expired lines that wait to be asked for again, or all.
+-- Batches, newest plan first: those that are under way, or have lines that wait to be asked for again, or put
+-- right, or all.
 select
     batch.batch_id, batch.plan_id, plan.use, plan.model, batch.part, batch.attempt, batch.parent, batch.state,
     batch.provider_state, batch.provider_batch_id, batch.lines, batch.settled, batch.refused, batch.failed, batch.expired,
