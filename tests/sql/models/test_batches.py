@@ -838,12 +838,12 @@ def test_the_figures_of_a_batch_follow_what_a_person_decides_about_its_lines(
     assert {"settled": 1, "unknown": 2} == finish(work, planned.plan_id).lines
     first, second = list_unknown(tools, tenant="main")
 
-    booked = release_call(tools, first.call_id, billed=True, tenant="main")
+    booked = release(tools, first.call_id, billed=True)
     found = progress(work, planned.plan_id)
     assert ({"settled": 1, "failed": 1, "unknown": 1}, PRICE + booked) == (found.lines, found.cost_usd)
     assert [(1,)] == priced.rows("select count(*) from ledger.batch_share")
 
-    release_call(tools, second.call_id, billed=False, tenant="main")
+    release(tools, second.call_id, billed=False)
     found = progress(work, planned.plan_id)
     assert ({"settled": 1, "failed": 2}, PRICE + booked) == (found.lines, found.cost_usd)
     assert found.cost_usd == priced.rows("select sum(cost_usd) from ledger.call")[0][0]
