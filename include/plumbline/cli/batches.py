@@ -87,6 +87,24 @@ def cancel(batch: Batch, *, tenant: Tenant = None, as_json: Json = False) -> Non
 
 
 @batches.command()
+def lost(batch: Batch, *, tenant: Tenant = None, as_json: Json = False) -> None:
+    """Say that a batch was deleted at the provider, which does not find it: its lines are yours to decide then."""
+    from plumbline.models.batches import Work, say_lost
+
+    with working("batches.lost", tenant) as (tools, run):
+        said = say_lost(Work.of(tools, run.tenant), batch)
+    if as_json:
+        print_json({"batch_id": batch, "said": said})
+    elif said:
+        console.print(
+            "It is looked for once more, by whoever waits for it or by `plumbline batches advance`. If it is not "
+            "found, `plumbline calls unknown` lists its lines."
+        )
+    else:
+        console.print("It is not with the provider.")
+
+
+@batches.command()
 def advance(
     plan: Annotated[
         uuid.UUID | None,

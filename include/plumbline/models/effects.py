@@ -40,6 +40,8 @@ Minimise = Callable[[str], str]
 """Given a text, returns it as it may leave: `Door.minimise`."""
 
 _MOST_ROUNDS = 8
+_TOLD = "told"
+"""Under this name a row holds what the model is told, byte for byte."""
 
 
 class TooManyRounds(Fatal):
@@ -103,7 +105,25 @@ def converse(
 
 
 def _told(session: Session, call: ToolCall, actions: Mapping[str, Action], minimise: Minimise) -> str:
-    return minimise(_written(actions[call.tool].act(session, call.arguments)))
+    """Each text by itself, because a new line is two letters when it is written; then all, for names beside values."""
+    result = orjson.loads(_written(actions[call.tool].act(session, call.arguments)))
+    return minimise(_written(_minimised(result, minimise)))
+
+
+def _minimised(value: object, minimise: Minimise) -> object:
+    if isinstance(value, str):
+        return minimise(value)
+    if isinstance(value, list):
+        return [_minimised(one, minimise) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found: dict[str, object] = {}
+    for name, one in value.items():
+        said = minimise(name)
+        while said in found:  # two spellings of one name are two entries still
+            said += "_"
+        found[said] = _minimised(one, minimise)
+    return found
 
 
 def _once(
@@ -115,7 +135,9 @@ def _once(
     done = db.row(session, "ledger/select_effect", key=key)
     if done is not None:
         # Earlier versions kept the value, and not what is told of it.
-        return done["result"] if isinstance(done["result"], str) else _written(done["result"])
+        kept = done["result"]
+        told = kept.get(_TOLD) if isinstance(kept, dict) and len(kept) == 1 else None
+        return told if isinstance(told, str) else _written(kept)
     result = act()
     db.run(
         session,
@@ -124,7 +146,7 @@ def _once(
         tenant=run.tenant,
         tool=call.tool,
         answer_key=answer_key,
-        result=Jsonb(result),
+        result=Jsonb({_TOLD: result}),
         run_id=run.run_id,
     )
     return result

@@ -90,14 +90,16 @@ def release_lines(tools: Tools, run: Run, batch_id: uuid.UUID, billed: bool, by:
         ask_all(session, run, _KIND, [_question(call) for call in doubtful])
         # Items before calls, as above; a call that somebody else decided since it was read has its item withdrawn.
         items = waiting_about_any(session, _KIND, [str(call.call_id) for call in doubtful])
-        lines = lock_lines_in_doubt(session, batch_id)
+        asked = {call.call_id for call in doubtful}
+        # One that came into doubt since then has no item yet, and is left for the next time.
+        lines = [line for line in lock_lines_in_doubt(session, batch_id) if line["call_id"] in asked]
         held = {str(line["call_id"]) for line in lines}
         decided = [item.item_id for item in items if item.subject_id in held]
         ended = [item.item_id for item in items if item.subject_id not in held]
         write_decisions(session, decided, BILLED if billed else NOT_BILLED, by)
         write_withdrawals(session, ended, run.job, _ENDED)
         # Last: leases of budgets that others draw on are held from here on.
-        booked = release_locked_lines(session, lines, billed)
+        booked = release_locked_lines(session, lines, billed) if lines else Decimal(0)
     _reclaim(tools, run)
     return len(lines), booked
 

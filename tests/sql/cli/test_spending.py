@@ -249,6 +249,7 @@ def test_batches_are_listed_shown_and_cancelled(
     assert "1 failed" in shown.stdout
     assert "It was cancelled before it was submitted. It was not billed." in shown.stdout
     assert "ended already" in plumbline("batches", "cancel", batch).stdout
+    assert "It is not with the provider." in plumbline("batches", "lost", batch).stdout
     assert "None of its lines waits" in plumbline("batches", "give-up", batch).stdout
     unknown = plumbline("batches", "show", str(run.run_id))
     assert (1, True) == (unknown.returncode, "There is no batch" in unknown.stderr)

@@ -41,6 +41,7 @@ from plumbline.models.batches import (
     landing,
     mending,
     progress,
+    say_lost,
     submitting,
     sweep,
     turn,
@@ -1122,7 +1123,7 @@ def aged(book: Book) -> None:
 def test_a_batch_that_the_provider_has_lost_lands_and_a_person_decides(
     plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book, tools: Tools
 ) -> None:
-    """The list still has an earlier one of ours, so it is the same project; nothing is bought twice."""
+    """Not before a person says so, although the list has an earlier one of ours; nothing is bought twice."""
     provider.ready = False
     earlier, planned = plan(1), plan(2, first=1)
     advance(work, earlier.plan_id)
@@ -1133,6 +1134,11 @@ def test_a_batch_that_the_provider_has_lost_lands_and_a_person_decides(
     assert {"sent": 3} == priced.states()
 
     aged(priced)
+    with pytest.raises(BatchNotOurs, match="batches lost"):
+        advance(work, planned.plan_id)
+    assert {"sent": 3} == priced.states()
+
+    assert say_lost(work, planned.parts[0].batch_id)
     found = finish(work, planned.plan_id)
 
     assert ({"unknown": 2}, {"sent": 1, "unknown": 2}) == (found.lines, priced.states())
@@ -1167,7 +1173,7 @@ def test_a_batch_that_is_not_found_is_not_lost_where_the_connection_may_be_the_r
     }[why]
 
     unclear = why in ("another project", "no list")
-    said = (BatchNotOurs, "batches cancel") if unclear else (ProviderFailing, "does not find|promises more")
+    said = (BatchNotOurs, "batches lost") if unclear else (ProviderFailing, "does not find|promises more")
     with pytest.raises(said[0], match=said[1]):
         advance(work, planned.plan_id)
     assert [("submitted",)] == priced.rows("select state from ledger.batch")
@@ -1177,17 +1183,34 @@ def test_a_batch_that_is_not_found_is_not_lost_where_the_connection_may_be_the_r
     assert {"settled": 1} == finish(work, planned.plan_id).lines
 
 
-def test_whoever_asks_for_the_end_of_a_batch_that_is_not_found_says_that_it_is_lost(
+def test_whoever_asks_for_the_end_of_a_batch_does_not_say_that_it_is_lost(
     plan: Callable[..., BatchPlan], work: Work, provider: BatchProvider, priced: Book
 ) -> None:
-    """It was the only one, so nothing else shows that the project is the same."""
+    """With the key of another project it is not found; set back, what was answered is read."""
     planned = plan(1)
     submit(work, only_batch(priced))
     aged(priced)
+    kept = dict(provider.batches)
     provider.batches.clear()
     assert cancel(work, only_batch(priced))
+    with pytest.raises(BatchNotOurs):
+        advance(work, planned.plan_id)
 
-    assert {"unknown": 1} == finish(work, planned.plan_id).lines == priced.states()
+    provider.batches = kept
+    assert {"settled": 1} == finish(work, planned.plan_id).lines == priced.states()
+
+
+def test_a_batch_that_is_said_to_be_lost_and_is_found_goes_on(
+    plan: Callable[..., BatchPlan], work: Work, priced: Book
+) -> None:
+    """A person may be wrong."""
+    planned = plan(1)
+    submit(work, only_batch(priced))
+    aged(priced)
+    assert say_lost(work, only_batch(priced))
+
+    assert {"settled": 1} == finish(work, planned.plan_id).lines == priced.states()
+    assert not say_lost(work, only_batch(priced))
 
 
 def test_what_stood_in_a_file_that_the_provider_has_lost_is_unknown_and_the_rest_lands(

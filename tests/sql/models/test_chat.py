@@ -536,17 +536,19 @@ def test_what_a_tool_gives_back_is_kept_and_told_without_what_is_personal(
         "ssn": "123456789",
         "phone number": "541 754 3010",
         "card": 4111111111111111,
+        "letter": "Call\n541 754 3010\tor write:\r\nbob@example.org\n5555 5555 5555 4444",
     }
 
     refunds.converse(door)
 
     ((kept,),) = refunds.book.rows("select result from ledger.effect")
     told = model.asked[1]["messages"][-1]["content"]
-    assert told == kept
+    assert kept == {"told": told}
     assert not any(
-        word in told for word in ("jane@", "901820", "hunter2", "123456789", "541 754", "4111111111111111")
+        word in told
+        for word in ("jane@", "901820", "hunter2", "123456789", "541 754", "411111", "5555", "bob@")
     )
-    restored = json.loads(Restorer(tools, run, reason="test").restore(kept).value)
+    restored = json.loads(Restorer(tools, run, reason="test").restore(told).value)
     assert restored == {"paid": 500, **refunds.says, "password": "[password]"}
 
 
@@ -561,8 +563,21 @@ def test_a_conversation_that_is_taken_up_is_told_the_very_same_text(
 
     assert (len(model.asked), len(refunds.paid)) == (2, 1)
     assert refunds.book.rows("select result from ledger.effect") == [
-        (model.asked[1]["messages"][-1]["content"],)
+        ({"told": model.asked[1]["messages"][-1]["content"]},)
     ]
+
+
+def test_a_result_that_an_earlier_version_kept_is_told_as_it_told_it(
+    door: Door, model: Scripted, refunds: Refunds
+) -> None:
+    """The key of the next answer hangs on it: told otherwise, that would be bought again."""
+    model.lines[:] = [called(("refund", {"order": "7", "cents": 500})), said("Done."), said("Done.")]
+    refunds.converse(door)
+    refunds.book.change("update ledger.effect set result = '\"done\"'")
+
+    refunds.converse(door)
+
+    assert model.asked[2]["messages"][-1]["content"] == '"done"'
 
 
 def test_an_effect_that_dies_half_way_has_not_happened_and_happens_once(

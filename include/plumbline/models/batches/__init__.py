@@ -12,6 +12,7 @@ turn goes on, and nothing is bought twice.
 from plumbline.models.batches.advancing import Progress, advance, progress, turn, watch
 from plumbline.models.batches.ending import Swept, cancel, give_up, sweep
 from plumbline.models.batches.listing import BatchRow, list_batches, open_plans, plans_under_way
+from plumbline.models.batches.losing import say_lost
 from plumbline.models.batches.planning import BatchPlan
 from plumbline.models.batches.work import NoSuchBatch, Work
 
@@ -29,6 +30,7 @@ __all__ = [
     "open_plans",
     "plans_under_way",
     "progress",
+    "say_lost",
     "sweep",
     "turn",
     "watch",

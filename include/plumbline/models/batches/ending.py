@@ -151,7 +151,7 @@ def cancel(work: Work, batch_id: UUID) -> bool:
     """
     Ask for the end of a batch, and return whether that makes a difference: what was answered is kept, and billed.
 
-    One that was not submitted ends at its next turn; one that was, when the provider has ended it, or no longer has it.
+    One that was not submitted ends at its next turn; one that was, when the provider has ended it.
     """
     work.batch(batch_id)
     with work.database.transaction(work.tenant) as session:

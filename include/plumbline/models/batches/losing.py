@@ -2,13 +2,14 @@
 Whether a batch that is not found at the provider is lost: deleted there, by its retention or by a hand.
 
 Another address, or the key of another project, looks the same for every batch at once, and is set right by setting it
-back.  So it is believed only of a provider that shows something else of ours of that time, or when a person says so.
+back.  So no list is proof, and a person says that a batch is gone; a file is, where the provider knows its batch.
 What is lost may have been billed, and a person decides about its lines.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from plumbline.core import db
 from plumbline.models.batches.provider import Gone
@@ -23,19 +24,30 @@ if TYPE_CHECKING:
 GONE = "gone"
 """Stands for what the provider says of a batch, when it no longer has it."""
 
+SAID_LOST = "said to be lost"
+"""Stands there from when a person says so until it was looked for once more."""
+
 LOST = "The provider no longer has the batch, or a file of it. It may have been billed."
+
+
+def say_lost(work: Work, batch_id: UUID) -> bool:
+    """
+    Write down that a person knows a batch to be gone at the provider; return whether that makes a difference.
+
+    It is looked for once more all the same: one that is found goes on.
+    """
+    work.batch(batch_id)
+    with work.database.transaction(work.tenant) as session:
+        return bool(db.run(session, "batches/update_said_lost", batch_id=batch_id, said=SAID_LOST))
 
 
 def require_batch_lost(work: Work, batch: DictRow) -> None:
     """
-    Return if the provider has lost a submitted batch, which it did not find just now.
-
-    It has if its list, read to the end, lacks it, and either has one that we submitted earlier, or somebody has asked
-    for the end of this one.
+    Return if the provider has lost a submitted batch, which it did not find just now, and a person has said so.
 
     Raises:
-        BatchNotOurs: It cannot be told from another address, or from the key of another project.
-        ProviderFailing: The list has it, or is not old enough to be believed.
+        BatchNotOurs: Nobody has; it cannot be told from another address, or from the key of another project.
+        ProviderFailing: The provider's list has it, or is not old enough to be believed.
     """
     label, here = work.endpoint_of(batch).label, batch["provider_batch_id"]
     try:
@@ -44,18 +56,12 @@ def require_batch_lost(work: Work, batch: DictRow) -> None:
         listed = None
     if listed is not None and (here in listed or batch["submitted_for"] <= LISTS_LAG):
         raise ProviderFailing(f"{label}: the provider does not find batch {here} now, which it has made.")
-    with work.database.transaction(work.tenant) as session:
-        if listed is not None and (
-            batch["cancel_asked_at"] is not None
-            or db.value(
-                session, "batches/select_any_earlier", provider_ids=listed, before=batch["submitted_at"]
-            )
-        ):
-            return
+    if listed is not None and batch["provider_state"] == SAID_LOST:
+        return
     raise BatchNotOurs(
-        f"{label}: the provider does not know batch {batch['batch_id']} ({here}). Either the connection "
-        "plumbline_openai names another address, or has the key of another project: set it back. Or the batch was "
-        f"deleted there: `plumbline batches cancel {batch['batch_id']}` says so, and its lines are yours to decide."
+        f"{label}: the provider does not know batch {batch['batch_id']} ({here}). Most likely the connection "
+        "plumbline_openai names another address, or has the key of another project: set it back, and it lands. Only if "
+        f"it was deleted there: `plumbline batches lost {batch['batch_id']}`; its lines are yours to decide then."
     )
 
 
