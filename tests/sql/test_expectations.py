@@ -135,7 +135,7 @@ def test_a_suite_of_gates_alone_does_without_great_expectations(
 
     receipt = run_suite(tools, run, suite="ledger")
 
-    assert receipt == {"suite": "ledger", "checks": 11, "passed": 11, "failed": []}
+    assert receipt == {"suite": "ledger", "checks": 12, "passed": 12, "failed": []}
     admin.execute("update ledger.call set state = 'unknown'")
     with pytest.raises(GateClosed, match="names the settled call that bought it"):
         run_suite(tools, run, suite="ledger")
